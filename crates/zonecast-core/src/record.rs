@@ -1,0 +1,533 @@
+//! Records: type, TTL, data, and the set of them that shares a name and a type.
+//!
+//! [`RecordData`] is kept in canonical wire form (RFC 4034 section 6.2: names uncompressed and in
+//! lower case), so equality and order are those of bytes for every type, known or not (RFC 3597).
+//! A TXT value is **one logical text**: how it is cut into strings of 255 bytes is the wire's
+//! business, so two services that cut differently still hold the same value.
+//! Text goes in and out through `domain`, which knows the types; the few it cannot read in
+//! presentation form are accepted as `\# length hex`.
+
+use crate::name::{Name, NameError};
+use bytes::Bytes;
+use domain::base::iana::Rtype;
+use domain::base::zonefile_fmt::{DisplayKind, ZonefileFmt};
+use domain::base::{ParseRecordData, rdata::ComposeRecordData};
+use domain::rdata::ZoneRecordData;
+use domain::zonefile::inplace::{Entry, Zonefile};
+use std::fmt::{self, Write as _};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::str::FromStr;
+
+/// A record type by its number; text is the mnemonic, or `TYPE65280` for one without.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct RecordType(pub u16);
+
+#[allow(missing_docs)]
+impl RecordType {
+    pub const A: RecordType = RecordType(1);
+    pub const NS: RecordType = RecordType(2);
+    pub const CNAME: RecordType = RecordType(5);
+    pub const SOA: RecordType = RecordType(6);
+    pub const PTR: RecordType = RecordType(12);
+    pub const MX: RecordType = RecordType(15);
+    pub const TXT: RecordType = RecordType(16);
+    pub const AAAA: RecordType = RecordType(28);
+    pub const SRV: RecordType = RecordType(33);
+    pub const DNAME: RecordType = RecordType(39);
+    pub const DS: RecordType = RecordType(43);
+    pub const RRSIG: RecordType = RecordType(46);
+    pub const NSEC: RecordType = RecordType(47);
+    pub const DNSKEY: RecordType = RecordType(48);
+    pub const NSEC3: RecordType = RecordType(50);
+    pub const NSEC3PARAM: RecordType = RecordType(51);
+    pub const TLSA: RecordType = RecordType(52);
+    pub const CDS: RecordType = RecordType(59);
+    pub const CDNSKEY: RecordType = RecordType(60);
+    pub const SVCB: RecordType = RecordType(64);
+    pub const HTTPS: RecordType = RecordType(65);
+    pub const SPF: RecordType = RecordType(99);
+    pub const CAA: RecordType = RecordType(257);
+
+    /// Types that carry one host name and nothing else.
+    pub fn is_single_name(self) -> bool {
+        matches!(self, Self::NS | Self::CNAME | Self::PTR | Self::DNAME)
+    }
+
+    /// Types a signer makes; nobody writes them by hand and no plan touches them.
+    pub fn is_dnssec_made(self) -> bool {
+        matches!(self, Self::RRSIG | Self::NSEC | Self::NSEC3 | Self::NSEC3PARAM)
+    }
+}
+
+impl fmt::Display for RecordType {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(&Rtype::from_int(self.0), f)
+    }
+}
+
+impl fmt::Debug for RecordType {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{self}")
+    }
+}
+
+impl FromStr for RecordType {
+    type Err = RecordError;
+    fn from_str(text: &str) -> Result<Self, RecordError> {
+        let upper = text.to_ascii_uppercase();
+        let known = Rtype::from_str(&upper).map(|rtype| RecordType(rtype.to_int()));
+        match known {
+            // Meta and query types (RFC 6895 section 3.1) cannot be stored in a zone.
+            Ok(rtype) if rtype.0 != 0 && rtype.0 != 41 && !(128..=255).contains(&rtype.0) => Ok(rtype),
+            _ => Err(RecordError::UnknownType(text.to_owned())),
+        }
+    }
+}
+
+impl serde::Serialize for RecordType {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> serde::Deserialize<'de> for RecordType {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = <std::borrow::Cow<'de, str>>::deserialize(deserializer)?;
+        text.parse().map_err(serde::de::Error::custom)
+    }
+}
+
+/// Seconds a resolver may keep an answer, 0 to 2^31 - 1 (RFC 2181 section 8).
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, serde::Serialize)]
+#[serde(transparent)]
+pub struct Ttl(u32);
+
+impl Ttl {
+    /// The largest TTL, 2^31 - 1 seconds.
+    pub const MAX: Ttl = Ttl(i32::MAX as u32);
+    /// The TTL where neither host, zone, pool nor configuration says one.
+    pub const DEFAULT: Ttl = Ttl(300);
+
+    /// A TTL from seconds; refused above 2^31 - 1.
+    pub fn from_seconds(seconds: u32) -> Result<Ttl, RecordError> {
+        if seconds > Ttl::MAX.0 { Err(RecordError::TtlRange) } else { Ok(Ttl(seconds)) }
+    }
+
+    /// The seconds.
+    pub fn seconds(self) -> u32 {
+        self.0
+    }
+}
+
+impl fmt::Display for Ttl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl<'de> serde::Deserialize<'de> for Ttl {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Ttl::from_seconds(u32::deserialize(deserializer)?).map_err(serde::de::Error::custom)
+    }
+}
+
+/// Why a type, a TTL or a value is not one.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum RecordError {
+    /// Neither a mnemonic nor `TYPEnnn`, or a type that cannot stand in a zone.
+    #[error("{0:?} is not a record type")]
+    UnknownType(String),
+    /// More than 2^31 - 1 seconds.
+    #[error("a TTL is 0 to 2147483647 seconds")]
+    TtlRange,
+    /// The value cannot be read as data of its type.
+    #[error("{text:?} is not a valid {rtype} value: {reason}")]
+    BadValue {
+        /// The type it was read as.
+        rtype: RecordType,
+        /// What was given.
+        text: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+}
+
+/// The data of one record: its type and its canonical wire form.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct RecordData {
+    rtype: RecordType,
+    wire: Box<[u8]>,
+}
+
+impl RecordData {
+    /// An A or AAAA value.
+    pub fn address(address: IpAddr) -> RecordData {
+        match address {
+            IpAddr::V4(v4) => RecordData { rtype: RecordType::A, wire: v4.octets().into() },
+            IpAddr::V6(v6) => RecordData { rtype: RecordType::AAAA, wire: v6.octets().into() },
+        }
+    }
+
+    /// A value that is one name: PTR, CNAME, NS or DNAME.
+    pub fn single_name(rtype: RecordType, target: &Name) -> RecordData {
+        debug_assert!(rtype.is_single_name());
+        RecordData { rtype, wire: target.to_wire().into() }
+    }
+
+    /// A TXT value from its whole text, however long.
+    pub fn text(text: &[u8]) -> RecordData {
+        RecordData { rtype: RecordType::TXT, wire: cut_text(text).into() }
+    }
+
+    /// Takes wire form as a message or the database holds it, uncompressed; makes it canonical.
+    pub fn from_wire(rtype: RecordType, wire: &[u8]) -> Result<RecordData, RecordError> {
+        let bad = |reason: &str| RecordError::BadValue {
+            rtype,
+            text: format!("\\# {}", wire.len()),
+            reason: reason.to_owned(),
+        };
+        let canonical = match rtype {
+            RecordType::A if wire.len() == 4 => wire.to_vec(),
+            RecordType::AAAA if wire.len() == 16 => wire.to_vec(),
+            RecordType::TXT | RecordType::SPF => {
+                cut_text(&join_text(wire).ok_or_else(|| bad("strings are cut short"))?)
+            }
+            _ if rtype.is_single_name() => match Name::from_wire(wire) {
+                Ok((name, used)) if used == wire.len() => name.to_wire(),
+                _ => return Err(bad("not one name")),
+            },
+            _ => {
+                let octets = Bytes::copy_from_slice(wire);
+                let mut parser = domain::dep::octseq::Parser::from_ref(&octets);
+                let data = ZoneRecordData::<Bytes, domain::base::ParsedName<Bytes>>::parse_rdata(
+                    Rtype::from_int(rtype.0),
+                    &mut parser,
+                );
+                match data {
+                    Ok(Some(data)) if parser.remaining() == 0 => canonical(&data),
+                    _ => return Err(bad("the wire form is damaged")),
+                }
+            }
+        };
+        if canonical.len() > u16::MAX as usize {
+            return Err(bad("more than 65535 bytes"));
+        }
+        Ok(RecordData { rtype, wire: canonical.into() })
+    }
+
+    /// Takes canonical wire form that this type made before, without looking at it again.
+    pub fn from_canonical(rtype: RecordType, wire: &[u8]) -> RecordData {
+        RecordData { rtype, wire: wire.into() }
+    }
+
+    /// Reads presentation form. Names may lack the final dot and are absolute all the same; a TXT
+    /// value that does not begin with a quote is taken whole, spaces and all.
+    pub fn parse(rtype: RecordType, text: &str) -> Result<RecordData, RecordError> {
+        let text = text.trim();
+        let bad = |reason: String| RecordError::BadValue { rtype, text: text.to_owned(), reason };
+        if text.starts_with("\\#") {
+            return Self::parse_scanned(rtype, text);
+        }
+        match rtype {
+            RecordType::A => match text.parse::<Ipv4Addr>() {
+                Ok(address) => Ok(Self::address(address.into())),
+                Err(_) => Err(bad("not an IPv4 address".into())),
+            },
+            RecordType::AAAA => match text.parse::<Ipv6Addr>() {
+                Ok(address) => Ok(Self::address(address.into())),
+                Err(_) => Err(bad("not an IPv6 address".into())),
+            },
+            _ if rtype.is_single_name() => match Name::parse(text) {
+                Ok(name) => Ok(Self::single_name(rtype, &name)),
+                Err(error) => Err(bad(error.to_string())),
+            },
+            RecordType::TXT | RecordType::SPF if !text.starts_with('"') => {
+                Ok(RecordData { rtype, wire: cut_text(text.as_bytes()).into() })
+            }
+            RecordType::TXT | RecordType::SPF => {
+                let joined = parse_quoted(text).ok_or_else(|| bad("a quote is not closed".into()))?;
+                Ok(RecordData { rtype, wire: cut_text(&joined).into() })
+            }
+            _ => Self::parse_scanned(rtype, text),
+        }
+    }
+
+    fn parse_scanned(rtype: RecordType, text: &str) -> Result<RecordData, RecordError> {
+        let bad = |reason: String| RecordError::BadValue { rtype, text: text.to_owned(), reason };
+        if text.bytes().any(|b| b == b'\n' || b == b'\r') {
+            return Err(bad("a value is one line".into()));
+        }
+        let mut zonefile = Zonefile::new();
+        zonefile.set_origin(domain::base::Name::root_bytes());
+        zonefile.extend_from_slice(format!(". 0 IN {rtype} {text}\n").as_bytes());
+        match zonefile.next_entry() {
+            Ok(Some(Entry::Record(record))) => {
+                let mut wire = canonical(record.data());
+                if matches!(rtype, RecordType::TXT | RecordType::SPF) || rtype.is_single_name() {
+                    wire = Self::from_wire(rtype, &wire)?.wire.into();
+                }
+                Ok(RecordData { rtype, wire: wire.into() })
+            }
+            Ok(_) => Err(bad("nothing to read".into())),
+            Err(error) => Err(bad(error.to_string())),
+        }
+    }
+
+    /// The type this is data of.
+    pub fn rtype(&self) -> RecordType {
+        self.rtype
+    }
+
+    /// The canonical wire form, without length.
+    pub fn wire(&self) -> &[u8] {
+        &self.wire
+    }
+
+    /// The address of an A or AAAA value.
+    pub fn as_address(&self) -> Option<IpAddr> {
+        match self.rtype {
+            RecordType::A => <[u8; 4]>::try_from(&*self.wire).ok().map(|b| IpAddr::from(b)),
+            RecordType::AAAA => <[u8; 16]>::try_from(&*self.wire).ok().map(|b| IpAddr::from(b)),
+            _ => None,
+        }
+    }
+
+    /// The target of a PTR, CNAME, NS or DNAME value.
+    pub fn as_name(&self) -> Option<Name> {
+        let one = self.rtype.is_single_name();
+        one.then(|| Name::from_wire(&self.wire).ok().map(|(name, _)| name)).flatten()
+    }
+
+    /// The whole text of a TXT value.
+    pub fn as_text(&self) -> Option<Vec<u8>> {
+        matches!(self.rtype, RecordType::TXT | RecordType::SPF).then(|| join_text(&self.wire)).flatten()
+    }
+
+    /// Presentation form as zone files and most services want it: names with their final dot, TXT
+    /// as quoted strings of at most 255 bytes.
+    pub fn to_zonefile(&self) -> String {
+        if let Some(address) = self.as_address() {
+            return address.to_string();
+        }
+        if let Some(name) = self.as_name() {
+            return name.absolute();
+        }
+        if let Some(text) = self.as_text() {
+            let strings: Vec<String> = match text.len() {
+                0 => vec!["\"\"".into()],
+                _ => text.chunks(255).map(quote).collect(),
+            };
+            return strings.join(" ");
+        }
+        let octets = Bytes::copy_from_slice(&self.wire);
+        let mut parser = domain::dep::octseq::Parser::from_ref(&octets);
+        let data = ZoneRecordData::<Bytes, domain::base::ParsedName<Bytes>>::parse_rdata(
+            Rtype::from_int(self.rtype.0),
+            &mut parser,
+        );
+        match data {
+            Ok(Some(data)) if !matches!(data, ZoneRecordData::Unknown(_)) => {
+                data.display_zonefile(DisplayKind::Simple).to_string()
+            }
+            _ => self.to_generic(),
+        }
+    }
+
+    /// The RFC 3597 form `\# length hex`, which every type has.
+    pub fn to_generic(&self) -> String {
+        let mut text = format!("\\# {}", self.wire.len());
+        if !self.wire.is_empty() {
+            text.push(' ');
+        }
+        for byte in &self.wire {
+            let _ = write!(text, "{byte:02X}");
+        }
+        text
+    }
+
+    /// As people and the API see it: names without the final dot, TXT as one quoted text.
+    pub fn to_text(&self) -> String {
+        if let Some(name) = self.as_name() {
+            return name.to_string();
+        }
+        if let Some(text) = self.as_text() {
+            return quote(&text);
+        }
+        let text = self.to_zonefile();
+        match self.rtype {
+            RecordType::MX | RecordType::SRV if text.len() > 1 && !text.ends_with(" .") => {
+                text.strip_suffix('.').map(str::to_owned).unwrap_or(text)
+            }
+            _ => text,
+        }
+    }
+}
+
+impl fmt::Debug for RecordData {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.rtype, self.to_text())
+    }
+}
+
+/// All values of one type at one name, sorted, without doubles, with the one TTL of the set.
+#[derive(Clone, PartialEq, Eq, Debug, PartialOrd, Ord)]
+pub struct RRset {
+    /// The owner name.
+    pub name: Name,
+    /// The type of every value.
+    pub rtype: RecordType,
+    /// The TTL of the set (RFC 2181 section 5.2).
+    pub ttl: Ttl,
+    /// The values; never empty in a set that exists.
+    pub values: Vec<RecordData>,
+}
+
+impl RRset {
+    /// A set in canonical order; doubles are dropped.
+    pub fn new(name: Name, rtype: RecordType, ttl: Ttl, mut values: Vec<RecordData>) -> RRset {
+        values.sort_unstable();
+        values.dedup();
+        RRset { name, rtype, ttl, values }
+    }
+}
+
+fn canonical<N: domain::base::ToName>(data: &ZoneRecordData<Bytes, N>) -> Vec<u8> {
+    let mut wire = Vec::new();
+    // Writing to a vector cannot fail.
+    let _ = data.compose_canonical_rdata(&mut wire);
+    wire
+}
+
+/// Cuts a text into character-strings of 255 bytes; an empty text is one empty string.
+fn cut_text(text: &[u8]) -> Vec<u8> {
+    if text.is_empty() {
+        return vec![0];
+    }
+    let mut wire = Vec::with_capacity(text.len() + text.len() / 255 + 1);
+    for part in text.chunks(255) {
+        wire.push(part.len() as u8);
+        wire.extend_from_slice(part);
+    }
+    wire
+}
+
+fn join_text(wire: &[u8]) -> Option<Vec<u8>> {
+    let mut text = Vec::with_capacity(wire.len());
+    let mut rest = wire;
+    while let Some((length, tail)) = rest.split_first() {
+        text.extend_from_slice(tail.get(..*length as usize)?);
+        rest = &tail[*length as usize..];
+    }
+    (!wire.is_empty()).then_some(text)
+}
+
+/// Reads one or more quoted strings as one text.
+fn parse_quoted(text: &str) -> Option<Vec<u8>> {
+    let mut out = Vec::with_capacity(text.len());
+    let mut bytes = text.bytes();
+    let mut inside = false;
+    while let Some(byte) = bytes.next() {
+        match (inside, byte) {
+            (_, b'"') => inside = !inside,
+            (_, b'\\') => {
+                let first = bytes.next()?;
+                if !first.is_ascii_digit() {
+                    out.push(first);
+                    continue;
+                }
+                let digits = [first, bytes.next()?, bytes.next()?];
+                let value = std::str::from_utf8(&digits).ok()?.parse::<u8>().ok()?;
+                out.push(value);
+            }
+            (false, b' ' | b'\t') => {}
+            (_, other) => out.push(other),
+        }
+    }
+    (!inside).then_some(out)
+}
+
+fn quote(text: &[u8]) -> String {
+    let mut out = String::with_capacity(text.len() + 2);
+    out.push('"');
+    for byte in text {
+        let _ = match byte {
+            b'"' | b'\\' => write!(out, "\\{}", *byte as char),
+            0x20..=0x7e => out.write_char(*byte as char),
+            other => write!(out, "\\{other:03}"),
+        };
+    }
+    out.push('"');
+    out
+}
+
+impl From<NameError> for RecordError {
+    fn from(error: NameError) -> RecordError {
+        RecordError::BadValue { rtype: RecordType(0), text: String::new(), reason: error.to_string() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn round_trip(rtype: &str, text: &str) -> String {
+        let rtype: RecordType = rtype.parse().unwrap();
+        let data = RecordData::parse(rtype, text).unwrap();
+        assert_eq!(RecordData::parse(rtype, &data.to_zonefile()).unwrap(), data);
+        assert_eq!(RecordData::parse(rtype, &data.to_text()).unwrap(), data);
+        assert_eq!(RecordData::from_wire(rtype, data.wire()).unwrap(), data);
+        data.to_zonefile()
+    }
+
+    #[test]
+    fn every_type_round_trips_through_text_and_wire() {
+        for (rtype, text, zonefile) in [
+            ("A", "192.0.2.1", "192.0.2.1"),
+            ("AAAA", "2001:DB8:0::1", "2001:db8::1"),
+            ("CNAME", "Www.Example.COM", "www.example.com."),
+            ("MX", "10 Mail.example.com", "10 mail.example.com."),
+            ("MX", "0 .", "0 ."),
+            ("SRV", "10 20 5060 sip.example.org.", "10 20 5060 sip.example.org."),
+            ("CAA", "0 issue \"letsencrypt.org\"", "0 issue \"letsencrypt.org\""),
+            ("TXT", "\"v=spf1 -all\"", "\"v=spf1 -all\""),
+            ("TXT", "v=spf1 -all", "\"v=spf1 -all\""),
+            ("TXT", "\"a\" \"b\"", "\"ab\""),
+            ("TXT", "\"say \\\"hi\\\" \\\\ \\195\"", "\"say \\\"hi\\\" \\\\ \\195\""),
+            ("TXT", "\"\"", "\"\""),
+            ("TYPE65280", "\\# 3 0A0b0C", "\\# 3 0A0B0C"),
+            ("TYPE1", "\\# 4 C0000201", "192.0.2.1"),
+            ("TLSA", "3 1 1 0123456789abcdef", "3 1 1 0123456789ABCDEF"),
+            ("DS", "36072 13 2 00FF", "36072 13 2 00FF"),
+            ("HTTPS", "1 . alpn=h2", "1 . alpn=h2"),
+        ] {
+            assert_eq!(round_trip(rtype, text), zonefile, "{rtype} {text}");
+        }
+    }
+
+    #[test]
+    fn a_long_text_is_one_value_however_it_was_cut() {
+        let long = "x".repeat(600);
+        let whole = RecordData::text(long.as_bytes());
+        let cut = RecordData::parse(RecordType::TXT, &format!("\"{}\" \"{}\"", &long[..100], &long[100..]));
+        assert_eq!(cut.unwrap(), whole);
+        assert_eq!(whole.as_text().unwrap().len(), 600);
+    }
+
+    #[test]
+    fn bad_values_name_type_and_reason() {
+        for (rtype, text) in [
+            ("A", "192.0.2.300"),
+            ("AAAA", "192.0.2.1"),
+            ("MX", "mail"),
+            ("TXT", "\"open"),
+            ("A", "1.2.3.4\nx"),
+            ("SRV", ""),
+        ] {
+            let error = RecordData::parse(rtype.parse().unwrap(), text).unwrap_err();
+            assert!(error.to_string().contains(rtype), "{error}");
+        }
+        assert!("ANY".parse::<RecordType>().is_err() && "AXFR".parse::<RecordType>().is_err());
+        assert!("NOSUCH".parse::<RecordType>().is_err());
+        assert!(Ttl::from_seconds(1 << 31).is_err());
+    }
+}
