@@ -1,0 +1,122 @@
+//! What a provider says is there, and the steps that change it.
+//!
+//! [`Observed`] is what a read brought back; [`Change`] is one step on one RRset, plain data that can
+//! be stored, shown and retried. A provider turns changes into its own calls.
+
+use crate::name::Name;
+use crate::record::{RRset, RecordData, RecordType, Ttl};
+
+/// One value as a provider holds it.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct ObservedValue {
+    /// The value, in the form everything is compared in.
+    pub data: RecordData,
+    /// The provider's own spelling where it differs, so that a neighbour is written back unaltered.
+    pub raw: Option<Box<str>>,
+    /// Stored but not served (PowerDNS `disabled`); such a value is always a neighbour's.
+    pub disabled: bool,
+}
+
+impl From<RecordData> for ObservedValue {
+    fn from(data: RecordData) -> ObservedValue {
+        ObservedValue { data, raw: None, disabled: false }
+    }
+}
+
+/// One RRset as a provider holds it.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct ObservedRRset {
+    /// The owner name.
+    pub name: Name,
+    /// The type.
+    pub rtype: RecordType,
+    /// The TTL in force.
+    pub ttl: Ttl,
+    /// The values, in the provider's order.
+    pub values: Vec<ObservedValue>,
+    /// Something we cannot model stands at this key (an alias record, a proxied or weighted set):
+    /// the planner treats the whole key as a neighbour's and never writes there.
+    pub opaque: bool,
+}
+
+/// The result of one successful read. A failed, partial or unauthenticated read is an error, never
+/// an empty `Observed`.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Observed {
+    /// Sorted by (name, type).
+    pub rrsets: Vec<ObservedRRset>,
+    /// For compare-and-set services: what to hand back with the write.
+    pub token: Option<String>,
+}
+
+impl Observed {
+    /// Puts RRsets into canonical order.
+    pub fn new(mut rrsets: Vec<ObservedRRset>) -> Observed {
+        rrsets.sort_by(|a, b| a.name.cmp(&b.name).then(a.rtype.cmp(&b.rtype)));
+        Observed { rrsets, token: None }
+    }
+
+    /// The RRsets at one name, found by binary search.
+    pub fn at(&self, name: &Name) -> &[ObservedRRset] {
+        let start = self.rrsets.partition_point(|set| set.name < *name);
+        let length = self.rrsets[start..].partition_point(|set| set.name == *name);
+        &self.rrsets[start..start + length]
+    }
+
+    /// One RRset.
+    pub fn get(&self, name: &Name, rtype: RecordType) -> Option<&ObservedRRset> {
+        self.at(name).iter().find(|set| set.rtype == rtype)
+    }
+}
+
+/// One step on one RRset. `Replace` works in place, so a name is never without an answer; a `Delete`
+/// comes before a `Create` only where both cannot stand together (CNAME and another type).
+/// The sets are whole: neighbours' values that stay are in `new`.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Change {
+    /// The set does not exist and shall.
+    Create(RRset),
+    /// The set exists as `old` and shall be `new`.
+    Replace {
+        /// What was read.
+        old: RRset,
+        /// What shall be there.
+        new: RRset,
+    },
+    /// The set exists and shall not.
+    Delete(RRset),
+}
+
+impl Change {
+    /// The owner name.
+    pub fn name(&self) -> &Name {
+        &self.either().name
+    }
+
+    /// The type.
+    pub fn rtype(&self) -> RecordType {
+        self.either().rtype
+    }
+
+    /// The set after the change, if there is one.
+    pub fn after(&self) -> Option<&RRset> {
+        match self {
+            Change::Create(set) | Change::Replace { new: set, .. } => Some(set),
+            Change::Delete(_) => None,
+        }
+    }
+
+    /// The set before the change, if there was one.
+    pub fn before(&self) -> Option<&RRset> {
+        match self {
+            Change::Create(_) => None,
+            Change::Replace { old: set, .. } | Change::Delete(set) => Some(set),
+        }
+    }
+
+    fn either(&self) -> &RRset {
+        match self {
+            Change::Create(set) | Change::Replace { new: set, .. } | Change::Delete(set) => set,
+        }
+    }
+}
