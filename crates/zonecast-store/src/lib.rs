@@ -1,1 +1,3 @@
-//! placeholder
+//! What Zonecast remembers.
+pub mod model;
+pub use model::*;
