@@ -8,13 +8,18 @@
 //! Read `name` and `record` first (the two types everything speaks), then `plan`.
 
 pub mod capability;
+pub mod guard;
 pub mod host;
 pub mod name;
 pub mod observed;
 pub mod record;
+pub mod retry;
+pub mod states;
 
 pub use capability::{Capabilities, Guard};
 pub use host::{AddressPolicy, Host, HostAddress};
 pub use name::{Name, NameError};
 pub use observed::{Change, Observed, ObservedRRset, ObservedValue};
 pub use record::{RRset, RecordData, RecordError, RecordType, Ttl};
+pub use retry::Breaker;
+pub use states::{ConnectionState, HostState, JobState, KeyState, ZoneState};
