@@ -9,10 +9,13 @@
 
 pub mod capability;
 pub mod claim;
+pub mod classless;
 pub mod derive;
 pub mod desired;
+pub mod explain;
 pub mod guard;
 pub mod host;
+pub mod matching;
 pub mod name;
 pub mod observed;
 pub mod occlusion;
@@ -24,9 +27,12 @@ pub mod zone;
 
 pub use capability::{Capabilities, Guard};
 pub use claim::{Claim, Owner, OwnerKind};
+pub use classless::{claim_name, place};
 pub use derive::{DerivedClaim, claims_of};
 pub use desired::{ClaimVerdict, Desired, desired_at};
+pub use explain::{Explanation, explain};
 pub use host::{AddressPolicy, Host, HostAddress};
+pub use matching::{Placement, ZoneIndex};
 pub use name::{Name, NameError};
 pub use observed::{Change, Observed, ObservedRRset, ObservedValue};
 pub use occlusion::{Cuts, Occlusion};
