@@ -9,6 +9,8 @@
 
 pub mod name;
 pub mod record;
+pub mod serial;
 
 pub use name::{Name, NameError};
 pub use record::{RRset, RecordData, RecordError, RecordType, Ttl};
+pub use serial::Serial;
