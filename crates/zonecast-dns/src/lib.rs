@@ -1,13 +1,46 @@
-//! DNS on the wire.
+//! DNS on the wire: the embedded authority, zone transfers, and lookups at other servers.
+//!
+//! [`Authority`] holds the zones and is the only door to change them; [`Server`] answers for it over
+//! UDP and TCP. Zones live in memory as persistent snapshots and durably in a [`ZoneStore`], which
+//! the product implements. A query never waits for a change, a change never for a transfer.
+//!
+//! Wire types, signatures and the scanner of zone files come from the crate `domain`, whose unstable
+//! parts stay inside this crate; the store, the answers and the listeners are ours, because the
+//! ready-made ones do not hold up (wrong answers, memory that grows with each change, one message per
+//! transfer).
+//!
+//! Read `zone` first (what a zone is), then `authority` (how it changes) and `answer`.
+
+mod answer;
 mod authority;
+mod cookie;
 mod edit;
 mod feed;
 mod journal;
+mod lookup;
 mod node;
+mod query;
+mod rate;
+mod reply;
+mod server;
 mod settings;
 mod soa;
 mod store;
+mod tcp;
+mod tsig;
+mod udp;
+mod xfr;
+mod zone;
+
 #[cfg(test)]
 mod testing;
-mod tsig;
-mod zone;
+
+pub use authority::{Authority, AuthorityError, ChangeOptions};
+pub use edit::{Edit, EditError};
+pub use rate::RateLimit;
+pub use server::{Server, ServerOptions};
+pub use settings::ZoneSettings;
+pub use soa::Soa;
+pub use store::{JournalEntry, MemoryZoneStore, StoreError, Stored, ZoneStore};
+pub use tsig::{TsigAlgorithm, TsigKey, TsigKeyError};
+pub use zone::ZoneSnapshot;
