@@ -31,6 +31,7 @@ mod tsig;
 mod udp;
 mod xfr;
 mod zone;
+mod zonefile;
 
 #[cfg(test)]
 mod testing;
@@ -44,3 +45,4 @@ pub use soa::Soa;
 pub use store::{JournalEntry, MemoryZoneStore, StoreError, Stored, ZoneStore};
 pub use tsig::{TsigAlgorithm, TsigKey, TsigKeyError};
 pub use zone::ZoneSnapshot;
+pub use zonefile::{ZonefileError, parse_zonefile, write_zonefile};

@@ -79,7 +79,6 @@ impl<'b> Reply<'b> {
         self.authoritative = authoritative;
     }
 
-
     pub(crate) fn is_truncated(&self) -> bool {
         self.truncated
     }
