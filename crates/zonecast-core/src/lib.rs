@@ -12,9 +12,11 @@ pub mod host;
 pub mod name;
 pub mod observed;
 pub mod record;
+pub mod serial;
 
 pub use capability::{Capabilities, Guard};
 pub use host::{AddressPolicy, Host, HostAddress};
 pub use name::{Name, NameError};
 pub use observed::{Change, Observed, ObservedRRset, ObservedValue};
 pub use record::{RRset, RecordData, RecordError, RecordType, Ttl};
+pub use serial::Serial;
