@@ -72,6 +72,16 @@ impl Errors {
         self.0.is_empty()
     }
 
+    /// How many fields are wrong.
+    pub fn count(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Whether this field was noted already.
+    pub fn names(&self, field: &str) -> bool {
+        self.0.iter().any(|error| error.field == field)
+    }
+
     /// The value, if nothing was noted.
     pub fn into_result<T>(self, value: T) -> Result<T, Problem> {
         if self.0.is_empty() { Ok(value) } else { Err(Problem::invalid(self.0)) }
