@@ -182,7 +182,8 @@ impl<S: Send + Sync> FromRequestParts<S> for IfMatch {
             return Ok(IfMatch(Expected(None)));
         }
         // A tag we never gave out matches nothing.
-        let version = tag.trim_start_matches("W/").trim_matches('"').parse().unwrap_or(-1);
+        let tag = tag.trim_start_matches("W/").trim_matches('"');
+        let version = tag.split('-').next().unwrap_or_default().parse().unwrap_or(-1);
         Ok(IfMatch(Expected(Some(version))))
     }
 }

@@ -127,7 +127,7 @@ async fn caller_of(state: &ApiState, headers: &HeaderMap) -> Result<Caller, Refu
     }
     state.keys.check_rate(id).map_err(|seconds| Refused::TooOften { seconds })?;
     let role = row.role.parse().map_err(|_| shut())?;
-    Ok(Caller { actor: format!("key:{}", row.name), role, source: "api".to_owned() })
+    Ok(Caller { actor: format!("key:{}", row.name), role, source: "api".to_owned(), once: None })
 }
 
 fn key_text(headers: &HeaderMap) -> Option<&str> {

@@ -1,11 +1,13 @@
 //! The envelope of answers: `{"success": true, "data": ...}`, 202 with a job, ETags, problems.
 
+use super::extract::{Ctx, WorkQuery};
 use crate::problem::Problem;
-use crate::service::Page;
+use crate::service::{Page, Work, jobs};
 use axum::Json;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
+use sha2::Digest;
 use utoipa::ToSchema;
 
 /// A successful answer.
@@ -38,6 +40,20 @@ pub struct WithJob<T> {
     pub resource: T,
 }
 
+/// What is left of a removed resource.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct Gone {
+    /// Its id.
+    pub id: i64,
+    /// Always true.
+    pub removed: bool,
+}
+
+/// 200: it is gone.
+pub fn gone(id: i64) -> Response {
+    ok(Gone { id, removed: true })
+}
+
 /// 200 with data.
 pub fn ok<T: Serialize>(data: T) -> Response {
     Json(Answer { success: true, data }).into_response()
@@ -45,12 +61,18 @@ pub fn ok<T: Serialize>(data: T) -> Response {
 
 /// 200 with data that has a version: ETag, and 304 for who has it already.
 pub fn tagged<T: Serialize>(data: T, version: i64, headers: &HeaderMap) -> Response {
-    let tag = format!("\"{version}\"");
+    let Ok(body) = serde_json::to_vec(&Answer { success: true, data }) else {
+        return Problem::new(500, "the answer could not be written").into_response();
+    };
+    // The states of records change without the resource's version, so the tag tells both.
+    let digest = hex::encode(&sha2::Sha256::digest(&body)[..6]);
+    let tag = format!("\"{version}-{digest}\"");
     let known = headers.get(header::IF_NONE_MATCH).and_then(|value| value.to_str().ok());
     let fresh = known.is_some_and(|tags| {
         tags.split(',').map(str::trim).any(|known| known == "*" || known.trim_start_matches("W/") == tag)
     });
-    let mut response = if fresh { StatusCode::NOT_MODIFIED.into_response() } else { ok(data) };
+    let json = [(header::CONTENT_TYPE, "application/json")];
+    let mut response = if fresh { StatusCode::NOT_MODIFIED.into_response() } else { (json, body).into_response() };
     if let Ok(value) = HeaderValue::from_str(&tag) {
         response.headers_mut().insert(header::ETAG, value);
     }
@@ -110,5 +132,27 @@ impl IntoResponse for Problem {
             headers.insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
         }
         response
+    }
+}
+
+/// Answers a call that started work: at once, or when its job has ended or the wait is over; `again`
+/// reads the resource anew then.
+pub async fn answer_work<T, F>(
+    ctx: &Ctx,
+    query: &WorkQuery,
+    work: Work<T>,
+    again: impl FnOnce() -> F,
+) -> Result<Response, Problem>
+where
+    T: Serialize,
+    F: Future<Output = Result<T, Problem>>,
+{
+    match (query.wait, work.job_id) {
+        (Some(wait), Some(job)) => {
+            let ended = jobs::wait(ctx, job, wait.0).await?;
+            let now = again().await?;
+            Ok(if ended { finished(now, work.job_id) } else { accepted(now, work.job_id) })
+        }
+        _ => Ok(accepted(work.data, work.job_id)),
     }
 }

@@ -12,6 +12,7 @@ pub mod audit;
 pub mod connections;
 pub mod explain;
 pub mod forms;
+pub mod forms_schema;
 pub mod hosts;
 pub mod input;
 pub mod jobs;
@@ -26,13 +27,17 @@ pub mod status;
 pub mod touch;
 pub mod verify;
 pub mod view;
+pub mod write;
 pub mod zone_file;
+pub mod zone_form;
+pub mod zone_work;
 pub mod zones;
 
 use crate::problem::Problem;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::str::FromStr;
+use std::sync::Arc;
 
 /// What a key may do.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize, utoipa::ToSchema)]
@@ -84,12 +89,14 @@ pub struct Caller {
     pub role: Role,
     /// The door: `api`, `cli`, `page`, `library`.
     pub source: String,
+    /// The call carries an idempotency key.
+    pub once: Option<Arc<write::Once>>,
 }
 
 impl Caller {
     /// A caller inside this process with every right: the CLI without a daemon, the library.
     pub fn local(source: &str) -> Caller {
-        Caller { actor: source.to_owned(), role: Role::Admin, source: source.to_owned() }
+        Caller { actor: source.to_owned(), role: Role::Admin, source: source.to_owned(), once: None }
     }
 
     /// Refuses a caller below `role`.
@@ -134,4 +141,22 @@ impl Expected {
             _ => Ok(()),
         }
     }
+}
+
+/// Reads a cursor: the id after which the page begins.
+pub(crate) fn cursor_in(cursor: Option<&str>, errors: &mut input::Errors) -> i64 {
+    let Some(text) = cursor.filter(|text| !text.is_empty()) else { return 0 };
+    let id = text.strip_prefix('c').and_then(|id| id.parse::<i64>().ok()).filter(|id| *id >= 0);
+    id.unwrap_or_else(|| {
+        errors.add("cursor", "is not a cursor of this list: give next_cursor as it came");
+        0
+    })
+}
+
+/// Cuts rows of which one more than asked for was read into a page and its next cursor.
+pub(crate) fn cut<T>(mut rows: Vec<T>, limit: usize, id: impl Fn(&T) -> i64) -> (Vec<T>, Option<String>) {
+    let more = rows.len() > limit;
+    rows.truncate(limit);
+    let next = rows.last().filter(|_| more).map(|row| format!("c{}", id(row)));
+    (rows, next)
 }

@@ -132,7 +132,7 @@ pub struct RecordView {
 }
 
 /// A zone at a connection.
-#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+#[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct ZoneView {
     /// Its id.
     pub id: i64,
