@@ -337,3 +337,6 @@ impl<'w> Walk<'w> {
 fn pick_for_any(node: &Node) -> Option<SetRef<'_>> {
     node.sets().find(|set| !set.rtype.is_dnssec_made()).or_else(|| node.sets().next())
 }
+
+#[cfg(test)]
+mod tests;

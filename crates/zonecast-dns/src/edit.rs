@@ -297,7 +297,10 @@ mod tests {
         let zone = small_zone();
         let refused = |edits: &[Edit]| zone.edited(edits, None).err().unwrap();
         let cname = Edit::Set(rrset("ns1.example.org", "CNAME", &["a.example.org."]));
-        assert_eq!(refused(&[cname.clone()]), EditError::CnameBesideData(name("ns1.example.org")));
+        assert_eq!(
+            refused(std::slice::from_ref(&cname)),
+            EditError::CnameBesideData(name("ns1.example.org"))
+        );
         assert!(matches!(
             refused(&[Edit::Set(rrset("www.example.net", "A", &["192.0.2.1"]))]),
             EditError::OutsideZone { .. }
