@@ -373,3 +373,6 @@ impl Loader {
         self.done
     }
 }
+
+#[cfg(test)]
+mod tests;
