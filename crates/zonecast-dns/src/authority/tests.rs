@@ -151,6 +151,11 @@ async fn another_nodes_write_is_seen_after_reload() {
     authority.reload(&name("example.org")).await.unwrap();
     assert!(served(&authority, "a.example.org"));
     assert_eq!(apply(&authority, set("b.example.org", "192.0.2.2")).await.unwrap(), Serial(3));
+    let open =
+        ZoneSettings { allow_transfer: vec!["192.0.2.0/24".parse().unwrap()], ..ZoneSettings::default() };
+    other.set_settings(&name("example.org"), open.clone()).await.unwrap();
+    authority.reload(&name("example.org")).await.unwrap();
+    assert_eq!(*authority.snapshot(&name("example.org")).unwrap().settings(), open);
     other.delete_zone(&name("example.org")).await.unwrap();
     authority.reload(&name("example.org")).await.unwrap();
     assert!(authority.snapshot(&name("example.org")).is_none());

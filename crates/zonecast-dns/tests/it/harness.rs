@@ -22,10 +22,14 @@ pub struct Running {
 
 impl Running {
     pub async fn start(zone: &str, text: &str, settings: ZoneSettings) -> Running {
+        Running::start_on((Ipv4Addr::LOCALHOST, 0).into(), zone, text, settings).await
+    }
+
+    pub async fn start_on(listen: SocketAddr, zone: &str, text: &str, settings: ZoneSettings) -> Running {
         let authority = Authority::open(Arc::new(MemoryZoneStore::default())).await.unwrap();
         let rrsets = parse_zonefile(text, &name(zone), Ttl::DEFAULT).unwrap();
         authority.create_zone(name(zone), rrsets, settings).await.unwrap();
-        let mut options = ServerOptions::new((Ipv4Addr::LOCALHOST, 0).into());
+        let mut options = ServerOptions::new(listen);
         options.udp_threads = 2;
         let server = Server::start(authority.clone(), &options).unwrap();
         Running { authority, server }

@@ -71,3 +71,57 @@ async fn a_large_zone_goes_out_in_many_messages() {
     let rrsets = axfr(running.address(), &name("look.test"), None).await.unwrap();
     assert_eq!(rrsets.len(), 60_000 + 4);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn on_a_wildcard_address_the_answer_comes_from_where_it_was_asked() {
+    let cases =
+        [("0.0.0.0:0", "127.0.0.2"), ("0.0.0.0:0", "127.0.0.1"), ("[::]:0", "::1"), ("[::]:0", "127.0.0.3")];
+    for (listen, ask) in cases {
+        let listen = listen.parse().unwrap();
+        if std::net::UdpSocket::bind(listen).is_err() {
+            continue; // No IPv6 here.
+        }
+        let running = Running::start_on(listen, "look.test", ZONE, ZoneSettings::default()).await;
+        // The asking socket is connected: an answer from another address would never reach it.
+        let server = (ask.parse::<std::net::IpAddr>().unwrap(), running.address().port()).into();
+        let answer = query(server, &name("ns1.look.test"), RecordType::A, QueryOptions::default()).await;
+        assert_eq!(answer.unwrap().answer.len(), 1, "{listen} asked at {ask}");
+        running.server.shutdown().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_flood_is_answered_at_its_rate_and_tcp_stays_open() {
+    use zonecast_dns::{RateLimit, Server, ServerOptions};
+    let running = Running::start("look.test", ZONE, ZoneSettings::default()).await;
+    let mut options = ServerOptions::new((Ipv4Addr::LOCALHOST, 0).into());
+    options.udp_threads = 1;
+    options.rate_limit = Some(RateLimit { answers_per_second: 1, slip: 1, limit_loopback: true });
+    let limited = Server::start(running.authority.clone(), &options).unwrap();
+    let options = QueryOptions::default();
+    for _ in 0..5 {
+        // Above the rate each answer is truncated, so the lookup goes on over TCP and still succeeds.
+        let answer =
+            query(limited.local_addr(), &name("ns1.look.test"), RecordType::A, options).await.unwrap();
+        assert_eq!(answer.answer.len(), 1);
+    }
+    limited.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_zone_file_we_write_is_read_by_bind_and_by_ourselves() {
+    let running = Running::start("look.test", ZONE, ZoneSettings::default()).await;
+    let zone = name("look.test");
+    let rrsets: Vec<_> = running.authority.snapshot(&zone).unwrap().rrsets().collect();
+    let text = zonecast_dns::write_zonefile(&zone, rrsets.clone());
+    assert!(text.starts_with("look.test. 60 IN SOA "));
+    assert_eq!(zonecast_dns::parse_zonefile(&text, &zone, zonecast_core::Ttl::DEFAULT).unwrap(), rrsets);
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("zone");
+    std::fs::write(&file, text).unwrap();
+    let check = std::process::Command::new("named-checkzone")
+        .args(["-q", "-i", "none", "look.test"])
+        .arg(file)
+        .status();
+    assert!(check.map_or(true, |status| status.success()));
+}
