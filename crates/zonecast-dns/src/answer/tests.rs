@@ -88,6 +88,20 @@ impl Model {
         self.sets.keys().any(|(name, _)| name.is_within(owner))
     }
 
+    /// The first delegation on the way down, unless a DNAME comes before it.
+    fn cut(&self, path: &[Name], here: &Name, rtype: RecordType) -> Option<Name> {
+        for above in path {
+            let is_ds_here = above == here && rtype == RecordType::DS;
+            if *above != self.apex && self.get(above, RecordType::NS).is_some() && !is_ds_here {
+                return Some(above.clone());
+            }
+            if above != here && self.get(above, RecordType::DNAME).is_some() {
+                return None;
+            }
+        }
+        None
+    }
+
     fn answer(&self, question: &Name, rtype: RecordType) -> Seen {
         let mut seen = Seen { authoritative: true, ..Seen::default() };
         let mut here = question.clone();
@@ -98,16 +112,10 @@ impl Model {
             }
             let mut path = here.up_to(&self.apex);
             path.reverse();
-            for above in &path {
-                let is_ds_here = *above == here && rtype == RecordType::DS;
-                if *above != self.apex && self.get(above, RecordType::NS).is_some() && !is_ds_here {
-                    seen.authoritative = link > 0;
-                    seen.authority.push(format!("{above} NS"));
-                    return seen;
-                }
-                if *above != here && self.get(above, RecordType::DNAME).is_some() {
-                    break;
-                }
+            if let Some(cut) = self.cut(&path, &here, rtype) {
+                seen.authoritative = link > 0;
+                seen.authority.push(format!("{cut} NS"));
+                return seen;
             }
             let dname =
                 path.iter().find(|above| **above != here && self.get(above, RecordType::DNAME).is_some());

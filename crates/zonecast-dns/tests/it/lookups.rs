@@ -125,3 +125,14 @@ async fn a_zone_file_we_write_is_read_by_bind_and_by_ourselves() {
         .status();
     assert!(check.map_or(true, |status| status.success()));
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn shutdown_does_not_wait_for_idle_clients() {
+    let running = Running::start("look.test", ZONE, ZoneSettings::default()).await;
+    let address = running.address();
+    let _idle = tokio::net::TcpStream::connect(address).await.unwrap();
+    let start = std::time::Instant::now();
+    running.server.shutdown().await;
+    assert!(start.elapsed() < Duration::from_secs(5), "{:?}", start.elapsed());
+    assert!(std::net::UdpSocket::bind(address).is_ok());
+}
