@@ -1,0 +1,40 @@
+//! What nobody waits for: sealing the audit, dropping old job logs, forgetting old answers.
+
+use super::Inner;
+use std::sync::Arc;
+use std::time::Duration;
+use zonecast_store::{JobRow, StoreError};
+
+/// Audit lines sealed at a time.
+const SEAL: usize = 10_000;
+
+pub(super) async fn run(inner: Arc<Inner>) {
+    let mut rounds: u64 = 0;
+    while !inner.is_stopping() {
+        if let Err(error) = inner.store.seal(SEAL).await {
+            tracing::warn!(%error, "the audit could not be sealed; it is tried again");
+        }
+        if rounds.is_multiple_of(3_600)
+            && let Err(error) = inner.store.prune().await
+        {
+            tracing::warn!(%error, "old logs could not be dropped; it is tried again");
+        }
+        rounds += 1;
+        inner.pause(Duration::from_secs(1)).await;
+    }
+}
+
+/// One summary line when a job had errors (S2.54), also where the worker's own output goes (S2.64).
+pub(super) async fn job_ended(inner: &Inner, job: &JobRow) -> Result<(), StoreError> {
+    if job.failed > 0 {
+        let line = format!(
+            "{}: {} of {} names are not served as they should be; what can heal is tried again by itself",
+            job.title, job.failed, job.total
+        );
+        tracing::warn!(job = job.id, "{line}");
+        inner.store.append_log(job.id, &[line]).await?;
+    } else {
+        tracing::info!(job = job.id, state = job.state, names = job.total, "{}", job.title);
+    }
+    Ok(())
+}
