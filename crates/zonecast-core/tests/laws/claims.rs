@@ -32,7 +32,7 @@ proptest! {
     #[test]
     fn the_order_of_claims_does_not_matter(claims in claims(), seed in any::<u64>()) {
         let mut shuffled: Vec<(u64, usize)> =
-            (0..claims.len()).map(|index| (seed.rotate_left(index as u32 * 7) ^ index as u64 * 0x9e37, index)).collect();
+            (0..claims.len()).map(|index| (seed.rotate_left(index as u32 * 7) ^ (index as u64 * 0x9e37), index)).collect();
         shuffled.sort();
         let order: Vec<usize> = shuffled.iter().map(|(_, index)| *index).collect();
         let (straight, mixed) =

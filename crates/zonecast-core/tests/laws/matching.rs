@@ -82,7 +82,7 @@ fn walk<'a>(zones: &'a [Zone], name: &Name, rtype: RecordType) -> Vec<&'a Zone> 
 }
 
 proptest! {
-    #![proptest_config(crate::world::cases(4000))]
+    #![proptest_config(crate::world::cases(1500))]
 
     #[test]
     fn the_index_finds_what_a_walk_finds(zones in zones(), name in a_name(), ptr in any::<bool>()) {

@@ -29,7 +29,7 @@ fn is_open(verdict: &KeyVerdict) -> bool {
 }
 
 proptest! {
-    #![proptest_config(crate::world::cases(3000))]
+    #![proptest_config(crate::world::cases(1000))]
 
     /// Apply the plan and you have what was desired; what was withdrawn is gone.
     #[test]

@@ -87,7 +87,7 @@ fn round_trips(data: &RecordData) -> Result<(), TestCaseError> {
 }
 
 proptest! {
-    #![proptest_config(crate::world::cases(2000))]
+    #![proptest_config(crate::world::cases(800))]
 
     #[test]
     fn names_round_trip(name in wild_name()) {

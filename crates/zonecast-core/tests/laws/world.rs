@@ -6,8 +6,9 @@ use zonecast_core::*;
 
 /// So many cases, or as many as `PROPTEST_CASES` asks for.
 pub fn cases(usual: u32) -> ProptestConfig {
-    let asked = std::env::var("PROPTEST_CASES").ok().and_then(|text| text.parse().ok());
-    ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(asked.unwrap_or(usual)) }
+    let default = ProptestConfig::default();
+    let cases = if default.cases == 256 { usual } else { default.cases };
+    ProptestConfig { cases, failure_persistence: None, ..default }
 }
 
 pub fn name(text: &str) -> Name {
