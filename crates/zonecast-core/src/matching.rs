@@ -15,44 +15,49 @@ use crate::name::Name;
 use crate::record::{RecordData, RecordType};
 use crate::zone::{Zone, ZoneId};
 
-/// A name has at most 127 labels on the wire; with the root so many zones can be its ancestors.
-const MOST_ANCESTORS: usize = 128;
-
 /// All configured zones, ready to be asked.
 #[derive(Clone, Debug)]
 pub struct ZoneIndex {
     /// Sorted by (name, id): zones of one name lie side by side.
     zones: Vec<Zone>,
-    /// Open addressing by the hash of a zone name's key, at most half full.
-    slots: Vec<Slot>,
+    /// The zone names, sorted.
+    groups: Vec<Group>,
+    /// Open addressing by the hash of a zone name's key, at most half full: a group each.
+    slots: Vec<u32>,
+    /// One byte of each slot's hash, 0 for a free slot: most labels are no zone's, and these bytes
+    /// stay in the cache where the slots do not.
+    tags: Vec<u8>,
     networks: Networks,
 }
 
-/// The zones of one name: `zones[first..first + count]`; a free slot has none.
-#[derive(Clone, Copy, Debug, Default)]
-struct Slot {
-    hash: u64,
+/// The zones of one name: `zones[first..first + count]`. It knows the name itself, so that a hit is
+/// proved without a detour over the zone.
+#[derive(Clone, Debug)]
+struct Group {
+    name: Name,
     first: u32,
     count: u32,
+    /// The zone name right above this one. A lookup only has to find the deepest.
+    above: Option<u32>,
 }
 
 impl ZoneIndex {
     /// Sorts the zones and builds the index over them.
     pub fn new(mut zones: Vec<Zone>) -> ZoneIndex {
         zones.sort_by(|a, b| a.name.cmp(&b.name).then(a.id.cmp(&b.id)));
-        let mut slots = vec![Slot::default(); (zones.len() * 2).next_power_of_two().max(2)];
-        let mut first = 0;
-        for group in zones.chunk_by(|a, b| a.name == b.name) {
-            let hash = group[0].name.key().iter().fold(SEED, |hash, byte| roll(hash, *byte));
-            let mut at = home(hash, slots.len());
-            while slots[at].count > 0 {
-                at = (at + 1) % slots.len();
+        let groups = groups_of(&zones);
+        let size = (groups.len() * 2).next_power_of_two().max(2);
+        let (mut slots, mut tags) = (vec![0; size], vec![0; size]);
+        for (group, number) in groups.iter().zip(0u32..) {
+            let hash = finish(group.name.key().iter().fold(SEED, |hash, byte| roll(hash, *byte)));
+            let mut at = hash as usize & (size - 1);
+            while tags[at] != 0 {
+                at = (at + 1) & (size - 1);
             }
-            slots[at] = Slot { hash, first, count: group.len() as u32 };
-            first += group.len() as u32;
+            (slots[at], tags[at]) = (number, tag(hash));
         }
         let networks = Networks::new(&zones);
-        ZoneIndex { zones, slots, networks }
+        ZoneIndex { zones, groups, slots, tags, networks }
     }
 
     /// Every zone, sorted by name and id.
@@ -80,21 +85,10 @@ impl ZoneIndex {
     ///   vm.xpuqcloud.com   -> none
     /// ```
     pub fn zones_for(&self, name: &Name, rtype: RecordType) -> ZonesFor<'_> {
-        let mut found = ZonesFor {
-            zones: &self.zones,
-            reverse: None,
-            networks: Vec::new(),
-            hits: [(0, 0); MOST_ANCESTORS],
-            count: 0,
-            hit: 0,
-            within: 0,
-        };
-        if rtype == RecordType::PTR && name.is_reverse() {
-            found.reverse = Some(name.clone());
-            found.networks = self.classless(name).collect();
-        }
-        self.walk(name.key(), &mut found);
-        found
+        let reverse = (rtype == RecordType::PTR && name.is_reverse()).then(|| name.clone());
+        let networks = reverse.iter().flat_map(|name| self.classless(name)).collect();
+        let deepest = self.deepest(name.key());
+        ZonesFor { index: self, reverse, networks, passed: 0, deepest, group: deepest, within: 0 }
     }
 
     /// Where a record of this name and type stands in every zone it belongs to.
@@ -126,30 +120,59 @@ impl ZoneIndex {
         covering.filter(|index| classless_network(&self.zones[*index as usize], name).is_some())
     }
 
-    /// Meets every ancestor of a key, the root first, and notes those that are zone names.
-    fn walk(&self, key: &[u8], found: &mut ZonesFor<'_>) {
+    /// Meets every ancestor of a key, the root first, and gives the last that is a zone name.
+    fn deepest(&self, key: &[u8]) -> Option<u32> {
         let mut hash = SEED;
-        self.look_up(hash, &[], found);
+        let mut deepest = self.look_up(hash, &[]);
         for (index, byte) in key.iter().enumerate() {
             hash = roll(hash, *byte);
             if *byte == 0 {
-                self.look_up(hash, &key[..=index], found);
+                deepest = self.look_up(hash, &key[..=index]).or(deepest);
             }
         }
+        deepest
     }
 
-    fn look_up(&self, hash: u64, key: &[u8], found: &mut ZonesFor<'_>) {
-        let mut at = home(hash, self.slots.len());
-        while self.slots[at].count > 0 {
-            let slot = self.slots[at];
-            if slot.hash == hash && self.zones[slot.first as usize].name.key() == key {
-                found.hits[found.count] = (slot.first, slot.count);
-                found.count += 1;
-                return;
+    fn look_up(&self, hash: u64, key: &[u8]) -> Option<u32> {
+        let hash = finish(hash);
+        let mut at = hash as usize & (self.tags.len() - 1);
+        while self.tags[at] != 0 {
+            let group = self.slots[at];
+            if self.tags[at] == tag(hash) && self.groups[group as usize].name.key() == key {
+                return Some(group);
             }
-            at = (at + 1) & (self.slots.len() - 1);
+            at = (at + 1) & (self.tags.len() - 1);
         }
+        None
     }
+
+    fn zones_of(&self, group: &Group) -> &[Zone] {
+        &self.zones[group.first as usize..(group.first + group.count) as usize]
+    }
+
+    /// The zone names from `lowest` up.
+    fn upwards(&self, lowest: Option<u32>) -> impl Iterator<Item = (u32, &Group)> {
+        let group = |number: u32| (number, &self.groups[number as usize]);
+        std::iter::successors(lowest.map(group), move |(_, below)| below.above.map(group))
+    }
+}
+
+/// The zone names with the one right above each: in sorted order it is on the path to the last one.
+fn groups_of(zones: &[Zone]) -> Vec<Group> {
+    let mut groups: Vec<Group> = Vec::new();
+    let mut first = 0;
+    for same in zones.chunk_by(|a, b| a.name == b.name) {
+        let name = same[0].name.clone();
+        let mut above = groups.len().checked_sub(1).map(|last| last as u32);
+        while let Some(number) = above
+            && !name.is_within(&groups[number as usize].name)
+        {
+            above = groups[number as usize].above;
+        }
+        groups.push(Group { name, first, count: same.len() as u32, above });
+        first += same.len() as u32;
+    }
+    groups
 }
 
 /// Where a claim stands in one zone.
@@ -188,41 +211,38 @@ fn keeps_cname(zone: &Zone, below: &Zone, name: &Name) -> bool {
 /// The zones a name belongs to, the deepest first; see [`ZoneIndex::zones_for`].
 #[derive(Clone, Debug)]
 pub struct ZonesFor<'a> {
-    zones: &'a [Zone],
+    index: &'a ZoneIndex,
     /// The name asked for, where the stricter rules for PTR apply.
     reverse: Option<Name>,
-    /// Zones that match by network, narrowest first.
+    /// Zones that match by network, narrowest first, and how many of them were passed.
     networks: Vec<u32>,
-    /// Zone names met, the root first: first zone and number of zones.
-    hits: [(u32, u32); MOST_ANCESTORS],
-    count: usize,
-    /// Steps taken through `networks`, then through `hits` from the deepest.
-    hit: usize,
-    within: u32,
+    passed: usize,
+    /// The deepest zone name, the one being passed, and how many of its zones were.
+    deepest: Option<u32>,
+    group: Option<u32>,
+    within: usize,
 }
 
 impl<'a> Iterator for ZonesFor<'a> {
     type Item = &'a Zone;
 
     fn next(&mut self) -> Option<&'a Zone> {
-        while let Some(index) = self.networks.get(self.hit) {
-            let zone = &self.zones[*index as usize];
-            self.hit += 1;
-            if !(zone.longest && self.has_narrower(zone, self.hit - 1)) {
+        while let Some(at) = self.networks.get(self.passed) {
+            let zone = &self.index.zones[*at as usize];
+            self.passed += 1;
+            if !(zone.longest && self.has_narrower(zone, self.passed - 1)) {
                 return Some(zone);
             }
         }
         loop {
-            let level = self.count.checked_sub(self.hit - self.networks.len() + 1)?;
-            let (first, count) = self.hits[level];
-            if self.within == count {
-                self.hit += 1;
-                self.within = 0;
+            let number = self.group?;
+            let group = &self.index.groups[number as usize];
+            let Some(zone) = self.index.zones_of(group).get(self.within) else {
+                (self.group, self.within) = (group.above, 0);
                 continue;
-            }
-            let zone = &self.zones[(first + self.within) as usize];
+            };
             self.within += 1;
-            if self.admits(zone) && !(zone.longest && self.has_deeper(zone, level)) {
+            if self.admits(zone) && !(zone.longest && self.has_deeper(zone, number)) {
                 return Some(zone);
             }
         }
@@ -242,16 +262,15 @@ impl ZonesFor<'_> {
 
     fn has_narrower(&self, zone: &Zone, before: usize) -> bool {
         let own = zone.network.map(|network| network.prefix_len());
-        self.networks[..before].iter().map(|index| &self.zones[*index as usize]).any(|other| {
+        self.networks[..before].iter().map(|at| &self.index.zones[*at as usize]).any(|other| {
             other.connection == zone.connection && other.network.map(|network| network.prefix_len()) > own
         })
     }
 
-    fn has_deeper(&self, zone: &Zone, level: usize) -> bool {
-        self.hits[level + 1..self.count].iter().any(|(first, count)| {
-            let group = &self.zones[*first as usize..(*first + *count) as usize];
-            group.iter().any(|other| other.connection == zone.connection && self.admits(other))
-        })
+    fn has_deeper(&self, zone: &Zone, own: u32) -> bool {
+        let deeper = self.index.upwards(self.deepest).take_while(|(number, _)| *number != own);
+        let mut zones = deeper.flat_map(|(_, group)| self.index.zones_of(group));
+        zones.any(|other| other.connection == zone.connection && self.admits(other))
     }
 }
 
@@ -262,9 +281,15 @@ fn roll(hash: u64, byte: u8) -> u64 {
     (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)
 }
 
-/// The slot where a search for this hash begins; FNV's low bits are its weak ones, so they are mixed.
-fn home(hash: u64, slots: usize) -> usize {
-    (hash.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32) as usize & (slots - 1)
+/// FNV's low bits are its weak ones; mixed, the low ones choose the slot and the high ones the tag.
+fn finish(hash: u64) -> u64 {
+    let mixed = hash.wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    mixed ^ (mixed >> 32)
+}
+
+/// Never 0, which marks a free slot.
+fn tag(hash: u64) -> u8 {
+    (hash >> 56) as u8 | 1
 }
 
 #[cfg(test)]
