@@ -394,4 +394,19 @@ mod tests {
         let target = index.classless_cname(&name("10.2.0.192.in-addr.arpa")).unwrap();
         assert_eq!(target, name("10.0-63.2.0.192.in-addr.arpa"));
     }
+
+    #[test]
+    fn a_plain_zone_narrower_than_the_network_keeps_its_ptr() {
+        let mut zones = index(&["0-22.0.192.in-addr.arpa", "2.0.192.in-addr.arpa", "0.192.in-addr.arpa"]);
+        let wide = zones.zones.iter_mut().find(|zone| zone.name == name("0-22.0.192.in-addr.arpa"));
+        wide.unwrap().network = Some("192.0.0.0/22".parse().unwrap());
+        let index = ZoneIndex::new(zones.zones);
+        let inside = name("10.2.0.192.in-addr.arpa");
+        let cnames = index.placements(&inside, RecordType::PTR);
+        let cnames: Vec<(String, bool)> =
+            cnames.map(|placement| (placement.zone.name.to_string(), placement.cname.is_some())).collect();
+        assert_eq!(cnames.len(), 3);
+        assert!(cnames.contains(&("2.0.192.in-addr.arpa".into(), false)));
+        assert!(cnames.contains(&("0.192.in-addr.arpa".into(), true)));
+    }
 }
