@@ -418,7 +418,7 @@ fn push_decimal(key: &mut Vec<u8>, octet: u8) {
 fn unescaped(label: &[u8]) -> impl Iterator<Item = u8> {
     let mut rest = label.iter();
     std::iter::from_fn(move || match rest.next()? {
-        1 => rest.next().map(|byte| byte - 2),
+        1 => rest.next().map(|byte| byte.saturating_sub(2)),
         other => Some(*other),
     })
 }
