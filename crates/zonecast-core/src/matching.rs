@@ -20,15 +20,10 @@ use crate::zone::{Zone, ZoneId};
 pub struct ZoneIndex {
     /// Sorted by (name, id): zones of one name lie side by side.
     zones: Vec<Zone>,
-<<<<<<< HEAD
-    /// Open addressing by the hash of a zone name's key, at most half full.
-    slots: Vec<Slot>,
-=======
     /// The zone names, sorted.
     groups: Vec<Group>,
     /// Open addressing by the hash of a zone name's key, at most half full: a group each.
     slots: Vec<u32>,
->>>>>>> core
     /// One byte of each slot's hash, 0 for a free slot: most labels are no zone's, and these bytes
     /// stay in the cache where the slots do not.
     tags: Vec<u8>,
@@ -50,36 +45,19 @@ impl ZoneIndex {
     /// Sorts the zones and builds the index over them.
     pub fn new(mut zones: Vec<Zone>) -> ZoneIndex {
         zones.sort_by(|a, b| a.name.cmp(&b.name).then(a.id.cmp(&b.id)));
-<<<<<<< HEAD
-        let size = (zones.len() * 2).next_power_of_two().max(2);
-        let (mut slots, mut tags) = (vec![Slot::default(); size], vec![0; size]);
-        let mut first = 0;
-        for group in zones.chunk_by(|a, b| a.name == b.name) {
-            let hash = finish(group[0].name.key().iter().fold(SEED, |hash, byte| roll(hash, *byte)));
-=======
         let groups = groups_of(&zones);
         let size = (groups.len() * 2).next_power_of_two().max(2);
         let (mut slots, mut tags) = (vec![0; size], vec![0; size]);
         for (group, number) in groups.iter().zip(0u32..) {
             let hash = finish(group.name.key().iter().fold(SEED, |hash, byte| roll(hash, *byte)));
->>>>>>> core
             let mut at = hash as usize & (size - 1);
             while tags[at] != 0 {
                 at = (at + 1) & (size - 1);
             }
-<<<<<<< HEAD
-            slots[at] = Slot { hash, first, count: group.len() as u32 };
-            tags[at] = tag(hash);
-            first += group.len() as u32;
-        }
-        let networks = Networks::new(&zones);
-        ZoneIndex { zones, slots, tags, networks }
-=======
             (slots[at], tags[at]) = (number, tag(hash));
         }
         let networks = Networks::new(&zones);
         ZoneIndex { zones, groups, slots, tags, networks }
->>>>>>> core
     }
 
     /// Every zone, sorted by name and id.
@@ -107,28 +85,10 @@ impl ZoneIndex {
     ///   vm.xpuqcloud.com   -> none
     /// ```
     pub fn zones_for(&self, name: &Name, rtype: RecordType) -> ZonesFor<'_> {
-<<<<<<< HEAD
-        let mut found = ZonesFor {
-            index: self,
-            reverse: None,
-            networks: Vec::new(),
-            hits: [0; MOST_ANCESTORS],
-            count: 0,
-            hit: 0,
-            within: 0,
-        };
-        if rtype == RecordType::PTR && name.is_reverse() {
-            found.reverse = Some(name.clone());
-            found.networks = self.classless(name).collect();
-        }
-        self.walk(name.key(), &mut found);
-        found
-=======
         let reverse = (rtype == RecordType::PTR && name.is_reverse()).then(|| name.clone());
         let networks = reverse.iter().flat_map(|name| self.classless(name)).collect();
         let deepest = self.deepest(name.key());
         ZonesFor { index: self, reverse, networks, passed: 0, deepest, group: deepest, within: 0 }
->>>>>>> core
     }
 
     /// Where a record of this name and type stands in every zone it belongs to.
@@ -173,16 +133,6 @@ impl ZoneIndex {
         deepest
     }
 
-<<<<<<< HEAD
-    fn look_up(&self, hash: u64, key: &[u8], found: &mut ZonesFor<'_>) {
-        let hash = finish(hash);
-        let mut at = hash as usize & (self.tags.len() - 1);
-        while self.tags[at] != 0 {
-            if self.tags[at] == tag(hash) && self.is_at(at, hash, key) {
-                found.hits[found.count] = at as u32;
-                found.count += 1;
-                return;
-=======
     fn look_up(&self, hash: u64, key: &[u8]) -> Option<u32> {
         let hash = finish(hash);
         let mut at = hash as usize & (self.tags.len() - 1);
@@ -190,25 +140,12 @@ impl ZoneIndex {
             let group = self.slots[at];
             if self.tags[at] == tag(hash) && self.groups[group as usize].name.key() == key {
                 return Some(group);
->>>>>>> core
             }
             at = (at + 1) & (self.tags.len() - 1);
         }
         None
     }
 
-<<<<<<< HEAD
-    fn is_at(&self, at: usize, hash: u64, key: &[u8]) -> bool {
-        let slot = self.slots[at];
-        slot.hash == hash && self.zones[slot.first as usize].name.key() == key
-    }
-
-    /// The zones of the name in this slot.
-    fn group(&self, slot: u32) -> &[Zone] {
-        let Slot { first, count, .. } = self.slots[slot as usize];
-        &self.zones[first as usize..(first + count) as usize]
-    }
-=======
     fn zones_of(&self, group: &Group) -> &[Zone] {
         &self.zones[group.first as usize..(group.first + group.count) as usize]
     }
@@ -236,7 +173,6 @@ fn groups_of(zones: &[Zone]) -> Vec<Group> {
         first += same.len() as u32;
     }
     groups
->>>>>>> core
 }
 
 /// Where a claim stands in one zone.
@@ -280,18 +216,10 @@ pub struct ZonesFor<'a> {
     reverse: Option<Name>,
     /// Zones that match by network, narrowest first, and how many of them were passed.
     networks: Vec<u32>,
-<<<<<<< HEAD
-    /// The slots of the zone names met, the root first.
-    hits: [u32; MOST_ANCESTORS],
-    count: usize,
-    /// Steps taken through `networks`, then through `hits` from the deepest.
-    hit: usize,
-=======
     passed: usize,
     /// The deepest zone name, the one being passed, and how many of its zones were.
     deepest: Option<u32>,
     group: Option<u32>,
->>>>>>> core
     within: usize,
 }
 
@@ -299,32 +227,18 @@ impl<'a> Iterator for ZonesFor<'a> {
     type Item = &'a Zone;
 
     fn next(&mut self) -> Option<&'a Zone> {
-<<<<<<< HEAD
-        while let Some(at) = self.networks.get(self.hit) {
-            let zone = &self.index.zones[*at as usize];
-            self.hit += 1;
-            if !(zone.longest && self.has_narrower(zone, self.hit - 1)) {
-=======
         while let Some(at) = self.networks.get(self.passed) {
             let zone = &self.index.zones[*at as usize];
             self.passed += 1;
             if !(zone.longest && self.has_narrower(zone, self.passed - 1)) {
->>>>>>> core
                 return Some(zone);
             }
         }
         loop {
-<<<<<<< HEAD
-            let level = self.count.checked_sub(self.hit - self.networks.len() + 1)?;
-            let Some(zone) = self.index.group(self.hits[level]).get(self.within) else {
-                self.hit += 1;
-                self.within = 0;
-=======
             let number = self.group?;
             let group = &self.index.groups[number as usize];
             let Some(zone) = self.index.zones_of(group).get(self.within) else {
                 (self.group, self.within) = (group.above, 0);
->>>>>>> core
                 continue;
             };
             self.within += 1;
@@ -353,16 +267,10 @@ impl ZonesFor<'_> {
         })
     }
 
-<<<<<<< HEAD
-    fn has_deeper(&self, zone: &Zone, level: usize) -> bool {
-        let deeper = self.hits[level + 1..self.count].iter().flat_map(|slot| self.index.group(*slot));
-        deeper.filter(|other| other.connection == zone.connection).any(|other| self.admits(other))
-=======
     fn has_deeper(&self, zone: &Zone, own: u32) -> bool {
         let deeper = self.index.upwards(self.deepest).take_while(|(number, _)| *number != own);
         let mut zones = deeper.flat_map(|(_, group)| self.index.zones_of(group));
         zones.any(|other| other.connection == zone.connection && self.admits(other))
->>>>>>> core
     }
 }
 
