@@ -8,13 +8,17 @@
 //! Read `name` and `record` first (the two types everything speaks), then `plan`.
 
 pub mod capability;
+pub mod claim;
+pub mod classless;
+pub mod derive;
+pub mod desired;
+pub mod explain;
+pub mod guard;
 pub mod host;
+pub mod matching;
 pub mod name;
 pub mod observed;
+pub mod occlusion;
+pub mod plan;
 pub mod record;
-
-pub use capability::{Capabilities, Guard};
-pub use host::{AddressPolicy, Host, HostAddress};
-pub use name::{Name, NameError};
-pub use observed::{Change, Observed, ObservedRRset, ObservedValue};
-pub use record::{RRset, RecordData, RecordError, RecordType, Ttl};
+pub use serial::Serial;

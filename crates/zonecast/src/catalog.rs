@@ -10,8 +10,7 @@ use arc_swap::ArcSwap;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use tokio::sync::Mutex;
-use zonecast_core::matching::ZoneIndex;
-use zonecast_core::{ConnectionId, Name, Zone, ZoneId};
+use zonecast_core::{ConflictPolicy, ConnectionId, Cuts, Name, RecordData, RecordType, Zone, ZoneId, ZoneIndex};
 use zonecast_providers::{Deps, Provider, ZoneRef};
 use zonecast_store::{ConnectionRow, PoolRow, Store, StoreError, ZoneRow};
 
@@ -31,6 +30,8 @@ pub struct ZoneEntry {
     pub settings: ZoneSettings,
     /// What matching and planning need to know of it.
     pub zone: Zone,
+    /// Its delegations, as last seen.
+    pub cuts: Cuts,
     /// Where it lives.
     pub connection: Arc<ConnectionEntry>,
 }
@@ -133,7 +134,7 @@ async fn read(store: &Store, deps: &Deps, old: Option<&View>) -> Result<View, St
             zones.insert(row.id, Arc::new(entry(row, connection.clone())));
         }
     }
-    let index = ZoneIndex::new(zones.values().map(|entry| entry.zone.clone()));
+    let index = ZoneIndex::new(zones.values().map(|entry| entry.zone.clone()).collect());
     let mut pools = store.pools().await?;
     pools.sort_by_key(|pool| std::cmp::Reverse(pool.prefix.prefix_len()));
     Ok(View { epoch, index, zones, connections, pools })
@@ -148,7 +149,9 @@ fn entry(row: ZoneRow, connection: Arc<ConnectionEntry>) -> ZoneEntry {
     let settings: ZoneSettings =
         serde_json::from_value(serde_json::Value::Object(row.settings.clone())).unwrap_or_default();
     let zone = core_zone(&row, &settings);
-    ZoneEntry { row, settings, zone, connection }
+    let delegated = RecordData::single_name(RecordType::NS, &Name::root());
+    let cuts = Cuts::new(&row.name, row.cuts.iter().map(|name| (name, &delegated)));
+    ZoneEntry { row, settings, zone, cuts, connection }
 }
 
 fn core_zone(row: &ZoneRow, settings: &ZoneSettings) -> Zone {
@@ -164,15 +167,10 @@ fn core_zone(row: &ZoneRow, settings: &ZoneSettings) -> Zone {
     }
 }
 
-fn policy(on: OnConflict) -> zonecast_core::zone::ConflictPolicy {
+fn policy(on: OnConflict) -> ConflictPolicy {
     match on {
-        OnConflict::Report => zonecast_core::zone::ConflictPolicy::Report,
-        OnConflict::Merge => zonecast_core::zone::ConflictPolicy::Merge,
-        OnConflict::TakeOver => zonecast_core::zone::ConflictPolicy::TakeOver,
+        OnConflict::Report => ConflictPolicy::Report,
+        OnConflict::Merge => ConflictPolicy::Merge,
+        OnConflict::TakeOver => ConflictPolicy::TakeOver,
     }
-}
-
-/// The name of a zone as it stands in `physical_id` and in messages.
-pub fn shown(name: &Name) -> String {
-    name.to_string()
 }

@@ -1,0 +1,278 @@
+//! TSIG keys, RFC 8945, and the signing of messages that are already built.
+//!
+//! The hot path writes its answers into plain buffers. `domain` signs its own builders; [`Prefilled`]
+//! hands it a finished message piece by piece, so both live without knowing of each other.
+
+use base64::Engine as _;
+use domain::base::message_builder::AdditionalBuilder;
+use domain::base::question::ComposeQuestion;
+use domain::base::record::ComposeRecord;
+use domain::base::wire::Composer;
+use domain::base::{Message, MessageBuilder};
+use domain::rdata::tsig::Time48;
+use domain::tsig::{Algorithm, Key, ServerSequence};
+use std::fmt;
+use std::str::FromStr;
+use std::sync::Arc;
+use zonecast_core::Name;
+
+/// The room a TSIG record needs at most: two names, fixed fields and the longest MAC.
+pub(crate) const TSIG_ROOM: usize = 255 + 10 + 30 + 16 + 64 + 6;
+
+/// The hash a key signs with.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum TsigAlgorithm {
+    /// For old peers only.
+    HmacSha1,
+    /// What everybody speaks.
+    #[default]
+    HmacSha256,
+    /// Longer.
+    HmacSha384,
+    /// Longest.
+    HmacSha512,
+}
+
+/// A TSIG key. Its secret is never printed.
+#[derive(Clone)]
+pub struct TsigKey {
+    name: Name,
+    algorithm: TsigAlgorithm,
+    secret: Arc<[u8]>,
+    key: Arc<Key>,
+}
+
+/// Why a key was not taken.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum TsigKeyError {
+    /// The secret is not base64, or empty.
+    #[error("the TSIG secret is not base64 text of at least one byte")]
+    BadSecret,
+    /// Not one of the algorithms known here.
+    #[error("{0:?} is not a known TSIG algorithm (hmac-sha1, -sha256, -sha384, -sha512)")]
+    UnknownAlgorithm(String),
+}
+
+impl TsigKey {
+    /// A key of a raw secret; the secret must not be empty.
+    pub fn new(name: Name, algorithm: TsigAlgorithm, secret: Vec<u8>) -> Result<TsigKey, TsigKeyError> {
+        let wire_name =
+            domain::base::Name::from_octets(name.to_wire()).map_err(|_| TsigKeyError::BadSecret)?;
+        let key_name = domain::base::name::FlattenInto::try_flatten_into(wire_name);
+        let (Ok(key_name), false) = (key_name, secret.is_empty()) else {
+            return Err(TsigKeyError::BadSecret);
+        };
+        let key = Key::new(algorithm.to_domain(), &secret, key_name, None, None);
+        let key = key.map_err(|_| TsigKeyError::BadSecret)?;
+        Ok(TsigKey { name, algorithm, secret: secret.into(), key: Arc::new(key) })
+    }
+
+    /// A key of a secret in base64, as key files and panels hold it.
+    pub fn from_base64(name: Name, algorithm: TsigAlgorithm, secret: &str) -> Result<TsigKey, TsigKeyError> {
+        let secret = base64::engine::general_purpose::STANDARD.decode(secret.trim());
+        TsigKey::new(name, algorithm, secret.map_err(|_| TsigKeyError::BadSecret)?)
+    }
+
+    /// The name both sides call the key by.
+    pub fn name(&self) -> &Name {
+        &self.name
+    }
+
+    /// The algorithm.
+    pub fn algorithm(&self) -> TsigAlgorithm {
+        self.algorithm
+    }
+
+    /// The raw secret, for storing it encrypted. Never log it.
+    pub fn secret(&self) -> &[u8] {
+        &self.secret
+    }
+
+    pub(crate) fn key(&self) -> Arc<Key> {
+        self.key.clone()
+    }
+}
+
+impl fmt::Debug for TsigKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {} [secret]", self.name, self.algorithm)
+    }
+}
+
+impl PartialEq for TsigKey {
+    fn eq(&self, other: &TsigKey) -> bool {
+        (&self.name, self.algorithm, &self.secret) == (&other.name, other.algorithm, &other.secret)
+    }
+}
+
+impl Eq for TsigKey {}
+
+impl TsigAlgorithm {
+    fn to_domain(self) -> Algorithm {
+        match self {
+            TsigAlgorithm::HmacSha1 => Algorithm::Sha1,
+            TsigAlgorithm::HmacSha256 => Algorithm::Sha256,
+            TsigAlgorithm::HmacSha384 => Algorithm::Sha384,
+            TsigAlgorithm::HmacSha512 => Algorithm::Sha512,
+        }
+    }
+}
+
+impl fmt::Display for TsigAlgorithm {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            TsigAlgorithm::HmacSha1 => "hmac-sha1",
+            TsigAlgorithm::HmacSha256 => "hmac-sha256",
+            TsigAlgorithm::HmacSha384 => "hmac-sha384",
+            TsigAlgorithm::HmacSha512 => "hmac-sha512",
+        })
+    }
+}
+
+impl FromStr for TsigAlgorithm {
+    type Err = TsigKeyError;
+    fn from_str(text: &str) -> Result<TsigAlgorithm, TsigKeyError> {
+        match text.trim_end_matches('.').to_ascii_lowercase().as_str() {
+            "hmac-sha1" => Ok(TsigAlgorithm::HmacSha1),
+            "hmac-sha256" => Ok(TsigAlgorithm::HmacSha256),
+            "hmac-sha384" => Ok(TsigAlgorithm::HmacSha384),
+            "hmac-sha512" => Ok(TsigAlgorithm::HmacSha512),
+            _ => Err(TsigKeyError::UnknownAlgorithm(text.to_owned())),
+        }
+    }
+}
+
+/// The answers of one signed request, or of one unsigned request that needs no signature.
+pub(crate) enum Signer {
+    /// The request was not signed, so neither is the answer.
+    Plain,
+    /// Each message of the answer is signed in sequence.
+    Sequence(Box<ServerSequence<Arc<Key>>>),
+}
+
+impl Signer {
+    /// Checks the request's signature against the one key that may sign it. `Err` is the whole
+    /// answer to send instead (NOTAUTH with BADKEY, BADSIG or BADTIME).
+    pub(crate) fn check(request: &[u8], key: Option<&TsigKey>) -> Result<Signer, Vec<u8>> {
+        let Ok(mut message) = Message::from_octets(request.to_vec()) else { return Ok(Signer::Plain) };
+        let now = Time48::now();
+        let checked = match key {
+            Some(key) => ServerSequence::request(&key.key(), &mut message, now),
+            None => ServerSequence::request(&NoKeys, &mut message, now),
+        };
+        match checked {
+            Ok(Some(sequence)) => Ok(Signer::Sequence(Box::new(sequence))),
+            Ok(None) => Ok(Signer::Plain),
+            Err(error) => {
+                let built = error.build_message(&message, MessageBuilder::new_vec());
+                Err(built.map(AdditionalBuilder::finish).unwrap_or_default())
+            }
+        }
+    }
+
+    /// Whether a valid signature was seen.
+    pub(crate) fn is_signed(&self) -> bool {
+        matches!(self, Signer::Sequence(_))
+    }
+
+    /// Room to leave in each message.
+    pub(crate) fn room(&self) -> usize {
+        if self.is_signed() { TSIG_ROOM } else { 0 }
+    }
+
+    /// Signs one finished message in place; a message that cannot be signed becomes empty.
+    pub(crate) fn sign(&mut self, message: &mut Vec<u8>) {
+        if let Signer::Sequence(sequence) = self {
+            let signed = prefilled(message).and_then(|mut builder| {
+                sequence.answer(&mut builder, Time48::now()).ok()?;
+                Some(builder.finish())
+            });
+            *message = signed.unwrap_or_default();
+        }
+    }
+}
+
+/// Where no key is known, every signature is by an unknown key.
+struct NoKeys;
+
+impl domain::tsig::KeyStore for NoKeys {
+    type Key = Arc<Key>;
+    fn get_key<N: domain::base::ToName>(&self, _: &N, _: Algorithm) -> Option<Arc<Key>> {
+        None
+    }
+}
+
+/// A piece of a message that is already in wire form.
+struct Prefilled<'a>(&'a [u8]);
+
+impl ComposeRecord for Prefilled<'_> {
+    fn compose_record<Target: Composer + ?Sized>(
+        &self,
+        target: &mut Target,
+    ) -> Result<(), Target::AppendError> {
+        target.append_slice(self.0)
+    }
+}
+
+impl ComposeQuestion for Prefilled<'_> {
+    fn compose_question<Target: Composer + ?Sized>(
+        &self,
+        target: &mut Target,
+    ) -> Result<(), Target::AppendError> {
+        target.append_slice(self.0)
+    }
+}
+
+/// A builder that holds exactly this message, ready for one more additional record. Everything after
+/// the header goes in as the first "question"; the counts are then made up with empty pushes.
+pub(crate) fn prefilled(message: &[u8]) -> Option<AdditionalBuilder<Vec<u8>>> {
+    let (header, body) = message.split_at_checked(12)?;
+    let count = |section: usize| u16::from_be_bytes([header[4 + 2 * section], header[5 + 2 * section]]);
+    let mut bodies = std::iter::once(body).chain(std::iter::repeat(&[][..]));
+    let mut builder = MessageBuilder::new_vec();
+    *builder.header_mut() = *domain::base::Header::for_message_slice(message);
+    let mut question = builder.question();
+    for _ in 0..count(0) {
+        question.push(Prefilled(bodies.next()?)).ok()?;
+    }
+    let mut answer = question.answer();
+    for _ in 0..count(1) {
+        answer.push(Prefilled(bodies.next()?)).ok()?;
+    }
+    let mut authority = answer.authority();
+    for _ in 0..count(2) {
+        authority.push(Prefilled(bodies.next()?)).ok()?;
+    }
+    let mut additional = authority.additional();
+    for _ in 0..count(3) {
+        additional.push(Prefilled(bodies.next()?)).ok()?;
+    }
+    (additional.as_slice().len() == message.len()).then_some(additional)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_never_shows_its_secret() {
+        let name = Name::parse("transfer").unwrap();
+        let key = TsigKey::from_base64(name, TsigAlgorithm::HmacSha256, "c2VjcmV0LXNlY3JldA==").unwrap();
+        assert_eq!(format!("{key:?}"), "transfer hmac-sha256 [secret]");
+        assert_eq!(key.secret(), b"secret-secret");
+        assert!(TsigKey::from_base64(Name::root(), TsigAlgorithm::HmacSha256, "%").is_err());
+    }
+
+    #[test]
+    fn a_prefilled_builder_is_the_message_it_was_given() {
+        let message = [
+            &[0, 7, 0x84, 0, 0, 1, 0, 2, 0, 0, 0, 0][..],
+            &[1, b'a', 0, 0, 1, 0, 1],
+            &[0xC0, 12, 0, 1, 0, 1, 0, 0, 0, 9, 0, 4, 1, 2, 3, 4],
+            &[0xC0, 12, 0, 1, 0, 1, 0, 0, 0, 9, 0, 4, 1, 2, 3, 5],
+        ]
+        .concat();
+        assert_eq!(prefilled(&message).unwrap().finish(), message);
+        assert!(prefilled(&message[..9]).is_none());
+    }
+}

@@ -1,0 +1,133 @@
+//! Cutting a zone file into entries and their words; escapes stay as they are.
+
+/// One word of an entry.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Token<'t> {
+    pub(super) text: &'t str,
+    /// The word stood in quotes (they are not part of the text).
+    pub(super) quoted: bool,
+}
+
+/// One record or directive, over several lines if in parentheses.
+#[derive(Debug)]
+pub(super) struct Entry<'t> {
+    pub(super) line: usize,
+    /// The entry begins with white space: its owner is that of the record before.
+    pub(super) same_owner: bool,
+    pub(super) tokens: Vec<Token<'t>>,
+    /// A quote or parenthesis that never closes, or closes without being open.
+    pub(super) fault: Option<&'static str>,
+}
+
+/// The entries of a file; empty lines and comments are none.
+pub(super) fn entries(text: &str) -> impl Iterator<Item = Entry<'_>> {
+    let mut lexer = Lexer { text, at: 0, line: 1 };
+    std::iter::from_fn(move || {
+        while lexer.at < lexer.text.len() {
+            let entry = lexer.entry();
+            if !entry.tokens.is_empty() || entry.fault.is_some() {
+                return Some(entry);
+            }
+        }
+        None
+    })
+}
+
+struct Lexer<'t> {
+    text: &'t str,
+    at: usize,
+    line: usize,
+}
+
+impl<'t> Lexer<'t> {
+    fn entry(&mut self) -> Entry<'t> {
+        let same_owner = matches!(self.peek(), Some(b' ' | b'\t'));
+        let mut entry = Entry { line: self.line, same_owner, tokens: Vec::with_capacity(8), fault: None };
+        let mut depth = 0usize;
+        while let Some(byte) = self.peek() {
+            match byte {
+                b'\n' => {
+                    self.at += 1;
+                    self.line += 1;
+                    if depth == 0 {
+                        return entry;
+                    }
+                }
+                b' ' | b'\t' | b'\r' => self.at += 1,
+                b';' => self.skip_while(|byte| byte != b'\n'),
+                b'(' => {
+                    depth += 1;
+                    self.at += 1;
+                }
+                b')' => {
+                    self.at += 1;
+                    if depth == 0 {
+                        entry.fault = Some("a closing parenthesis without an opening one");
+                    }
+                    depth = depth.saturating_sub(1);
+                }
+                b'"' => match self.quoted() {
+                    Some(token) => entry.tokens.push(token),
+                    None => entry.fault = Some("a quote is not closed on its line"),
+                },
+                _ => {
+                    let token = self.word();
+                    entry.tokens.push(token);
+                }
+            }
+        }
+        if depth > 0 {
+            entry.fault = Some("an opening parenthesis is never closed");
+        }
+        entry
+    }
+
+    fn word(&mut self) -> Token<'t> {
+        let start = self.at;
+        while let Some(byte) = self.peek() {
+            match byte {
+                b'\\' => self.skip_escaped(),
+                // A service parameter, `alpn="h2,h3"`: the quotes belong to the word.
+                b'"' if self.text[start..self.at].ends_with('=') && self.quoted().is_some() => {}
+                b' ' | b'\t' | b'\r' | b'\n' | b';' | b'(' | b')' | b'"' => break,
+                _ => self.at += 1,
+            }
+        }
+        Token { text: &self.text[start..self.at], quoted: false }
+    }
+
+    fn quoted(&mut self) -> Option<Token<'t>> {
+        self.at += 1;
+        let start = self.at;
+        loop {
+            match self.peek() {
+                Some(b'"') => {
+                    let token = Token { text: &self.text[start..self.at], quoted: true };
+                    self.at += 1;
+                    return Some(token);
+                }
+                Some(b'\\') => self.skip_escaped(),
+                None | Some(b'\n') => return None,
+                Some(_) => self.at += 1,
+            }
+        }
+    }
+
+    /// The backslash and what it escapes, but never a line end and never half a character.
+    fn skip_escaped(&mut self) {
+        self.at += 1;
+        if let Some(escaped) = self.text[self.at..].chars().next().filter(|escaped| *escaped != '\n') {
+            self.at += escaped.len_utf8();
+        }
+    }
+
+    fn skip_while(&mut self, wanted: impl Fn(u8) -> bool) {
+        while self.peek().is_some_and(&wanted) {
+            self.at += 1;
+        }
+    }
+
+    fn peek(&self) -> Option<u8> {
+        self.text.as_bytes().get(self.at).copied()
+    }
+}

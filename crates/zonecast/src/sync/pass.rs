@@ -1,0 +1,172 @@
+//! One look at one zone: read what is there, plan, apply, remember what became of it.
+//!
+//! This is the line of the whole product, and it is the same after a wish, a crash, a new zone or a
+//! provider's return. A failed read plans nothing. Newest wishes only: what is wanted is read here,
+//! not when the wish came, and the version it was read at is what is stored as done.
+
+use super::desired::{self, Wanted};
+use super::group::Turn;
+use super::outcome::{self, Judged};
+use super::trouble::Trouble;
+use std::collections::HashMap;
+use zonecast_core::guard::{Brake, derived_removals, implausibly_empty};
+use zonecast_core::plan::{Hold, NamePlan, NamePlanInput, Policy, plan_name};
+use zonecast_core::{Change, Name, Observed, RRset};
+use zonecast_providers::{ErrorClass, Outcome, ProviderError};
+use zonecast_store::{DirtyName, KeyRow, StoreError};
+
+/// Derived removals are counted over this long.
+const REMOVAL_WINDOW_MILLIS: i64 = 10 * 60 * 1000;
+
+/// What one pass works on.
+pub(super) struct Work {
+    pub dirty: Vec<DirtyName>,
+    pub wanted: Vec<Wanted>,
+    pub known: HashMap<Name, Vec<KeyRow>>,
+}
+
+/// Works on the due names of the turn's zone; tells whether the provider gave trouble as a whole.
+pub(super) async fn run(turn: &mut Turn, now: i64) -> Result<Option<Trouble>, StoreError> {
+    let Some(work) = load(turn, now).await? else { return Ok(None) };
+    let observed = match read(turn, &work).await? {
+        Ok(observed) => observed,
+        Err(error) => return outcome::store_failed_read(turn, &work, error, now).await,
+    };
+    let plans = plan(turn, &work, &observed, now).await?;
+    let order = order(&plans);
+    let changes: Vec<Change> = order.iter().map(|(plan, step)| plans[*plan].changes[*step].clone()).collect();
+    let outcomes = apply(turn, &observed, &changes).await?;
+    let outcomes = outcome::by_plan(&plans, &order, outcomes);
+    outcome::store(turn, &Judged { work: &work, plans: &plans, outcomes: &outcomes, observed: &observed }, now).await
+}
+
+async fn load(turn: &Turn, now: i64) -> Result<Option<Work>, StoreError> {
+    let inner = &turn.inner;
+    let limit = if turn.is_probe() { 1 } else { inner.config.engine.batch_names };
+    let dirty = inner.store.dirty_names(turn.zone.row.id, now, limit).await?;
+    if dirty.is_empty() {
+        return Ok(None);
+    }
+    let names: Vec<Name> = dirty.iter().map(|dirty| dirty.name.clone()).collect();
+    let view = inner.catalog.view();
+    let ttl = inner.config.orchestrator.dns.ttl;
+    let wanted = desired::desired_in_zone(&inner.store, &view, &turn.zone, &names, ttl).await?;
+    let mut known: HashMap<Name, Vec<KeyRow>> = HashMap::new();
+    for key in inner.store.keys_at(turn.zone.row.id, &names).await? {
+        known.entry(key.name.clone()).or_default().push(key);
+    }
+    Ok(Some(Work { dirty, wanted, known }))
+}
+
+/// What stands at the names now. An answer with nothing at all, where much of ours should be, is
+/// believed only if the zone's apex is there too.
+async fn read(turn: &mut Turn, work: &Work) -> Result<Result<Observed, ProviderError>, StoreError> {
+    let provider = match &turn.zone.connection.provider {
+        Ok(provider) => provider.clone(),
+        Err(words) => return Ok(Err(ProviderError::new(ErrorClass::Unauthorized, words.clone()))),
+    };
+    let names: Vec<Name> = work.dirty.iter().map(|dirty| dirty.name.clone()).collect();
+    let zone = turn.call().await?;
+    let observed = match provider.read(&zone, &names).await {
+        Ok(observed) => observed,
+        Err(error) => return Ok(Err(error)),
+    };
+    let owned = work.known.values().flatten().map(|key| key.applied.len()).sum();
+    if !implausibly_empty(owned, observed.rrsets.len()) {
+        return Ok(Ok(observed));
+    }
+    let apex = [turn.zone.row.name.clone()];
+    let zone = turn.call().await?;
+    Ok(match provider.read(&zone, &apex).await {
+        Ok(apex) if !apex.rrsets.is_empty() => Ok(observed),
+        Ok(_) => Err(ProviderError::new(
+            ErrorClass::Transient,
+            format!("{} shows nothing at all where {owned} values of ours should be: taken for a failed read", zone.name),
+        )),
+        Err(error) => Err(error),
+    })
+}
+
+async fn plan(turn: &Turn, work: &Work, observed: &Observed, now: i64) -> Result<Vec<NamePlan>, StoreError> {
+    let mut plans = Vec::with_capacity(work.dirty.len());
+    let mut derived = 0;
+    for (dirty, wanted) in work.dirty.iter().zip(&work.wanted) {
+        let plan = plan_one(turn, work, observed, dirty, wanted, Hold::Nothing);
+        if !dirty.asked && !dirty.approved {
+            derived += plan.keys.iter().map(|key| key.withdrawn.len()).sum::<usize>();
+        }
+        plans.push(plan);
+    }
+    if derived == 0 {
+        return Ok(plans);
+    }
+    let store = &turn.inner.store;
+    let owned = store.owned_values(turn.zone.row.id).await? as usize;
+    let recent = store.removed_recently(turn.zone.row.id, now - REMOVAL_WINDOW_MILLIS).await? as usize;
+    if let Brake::Held { removals, owned } = derived_removals(owned, recent, derived) {
+        tracing::warn!(zone = %turn.zone.row.name, removals, owned, "removals are held until they are approved");
+        for (index, (dirty, wanted)) in work.dirty.iter().zip(&work.wanted).enumerate() {
+            if !dirty.asked && !dirty.approved {
+                plans[index] = plan_one(turn, work, observed, dirty, wanted, Hold::All);
+            }
+        }
+    }
+    Ok(plans)
+}
+
+fn plan_one(
+    turn: &Turn,
+    work: &Work,
+    observed: &Observed,
+    dirty: &DirtyName,
+    wanted: &Wanted,
+    hold: Hold<'_>,
+) -> NamePlan {
+    let applied: Vec<RRset> = work.known.get(&dirty.name).into_iter().flatten().filter_map(applied_set).collect();
+    let policy = Policy {
+        rewrite: dirty.rewrite,
+        take_over_asked: dirty.take_over,
+        delete_then_create: turn.zone.settings.delete_then_create && dirty.rewrite,
+        ..turn.zone.zone.policy()
+    };
+    plan_name(&NamePlanInput {
+        observed: observed.at(&dirty.name),
+        desired: &wanted.desired.sets,
+        unsupported: &wanted.desired.unsupported,
+        applied: &applied,
+        a_host_holds_this_address: wanted.host_holds(),
+        occlusion: turn.zone.cuts.at(&dirty.name),
+        hold,
+        ..NamePlanInput::new(&dirty.name, &turn.zone.row.name, &policy)
+    })
+}
+
+fn applied_set(key: &KeyRow) -> Option<RRset> {
+    let set = || RRset::new(key.name.clone(), key.rtype, key.ttl, key.applied.clone());
+    (!key.applied.is_empty()).then(set)
+}
+
+/// Every step as (plan, step in it): what creates or replaces first, then what only removes, so that a
+/// renamed host has its new name before the old one goes.
+fn order(plans: &[NamePlan]) -> Vec<(usize, usize)> {
+    let mut first = Vec::new();
+    let mut last = Vec::new();
+    for (index, plan) in plans.iter().enumerate() {
+        let closing = plan.changes.iter().rposition(|change| change.after().is_some()).map_or(0, |at| at + 1);
+        first.extend((0..closing).map(|step| (index, step)));
+        last.extend((closing..plan.changes.len()).map(|step| (index, step)));
+    }
+    first.append(&mut last);
+    first
+}
+
+async fn apply(turn: &mut Turn, observed: &Observed, changes: &[Change]) -> Result<Vec<Outcome>, StoreError> {
+    if changes.is_empty() {
+        return Ok(Vec::new());
+    }
+    let Ok(provider) = turn.zone.connection.provider.clone() else { return Ok(Vec::new()) };
+    let zone = turn.call().await?;
+    let outcomes = provider.apply(&zone, observed, changes).await;
+    debug_assert_eq!(outcomes.len(), changes.len(), "one outcome per change");
+    Ok(outcomes)
+}
