@@ -21,4 +21,27 @@ pub mod observed;
 pub mod occlusion;
 pub mod plan;
 pub mod record;
+pub mod retry;
+pub mod serial;
+pub mod states;
+pub mod zone;
+
+pub use capability::{Capabilities, Guard};
+pub use claim::{Claim, Owner, OwnerKind};
+pub use classless::{claim_name, place};
+pub use derive::{DerivedClaim, claims_of};
+pub use desired::{ClaimVerdict, Desired, desired_at};
+pub use explain::{Explanation, explain};
+pub use host::{AddressPolicy, Host, HostAddress};
+pub use matching::{Placement, ZoneIndex};
+pub use name::{Name, NameError};
+pub use observed::{Change, Observed, ObservedRRset, ObservedValue};
+pub use occlusion::{Cuts, Occlusion};
+pub use plan::{
+    Hold, KeyPlan, KeyVerdict, NamePlan, NamePlanInput, Plan, Policy, ZonePlanInput, plan_name, plan_zone,
+};
+pub use record::{RRset, RecordData, RecordError, RecordType, Ttl};
+pub use retry::Breaker;
 pub use serial::Serial;
+pub use states::{ConnectionState, HostState, JobState, KeyState, ZoneState};
+pub use zone::{ConflictPolicy, ConnectionId, Zone, ZoneId};
