@@ -5,6 +5,12 @@
 //! or jobs: it reads RRsets, applies changes to RRsets, and tells errors apart by what the caller
 //! should do about them.
 
+pub mod fields;
+pub mod http;
+pub mod powerdns;
+pub mod redact;
+pub mod tls;
+
 use async_trait::async_trait;
 use std::time::{Duration, Instant};
 use zonecast_core::{Capabilities, Change, Name, Observed};

@@ -1,1 +1,28 @@
-//! placeholder
+//! Real servers on loopback for the tests, and the tools to look at them and to hurt them.
+//!
+//! Every server here is a struct that owns its process and its folder: dropping it kills the one and
+//! removes the other, and the process dies with ours in any case. A server is ready when its `start`
+//! returns (it was asked, not slept for). When a program is missing, `start` fails with a sentence
+//! that names the Debian package: a test that silently skips proves nothing.
+//!
+//! This crate knows nothing of Zonecast: what the tests look with must not share code with what they
+//! look at. It is never part of the product, so its functions panic with the reason instead of
+//! returning errors.
+
+mod command;
+mod dig;
+mod http;
+mod pdns;
+mod postgres;
+mod prober;
+mod process;
+mod proxy;
+mod proxy_wire;
+
+pub use dig::{Answer, Reply, axfr, dig, dig_tcp, rtype_number};
+pub use http::{HttpAnswer, http};
+pub use pdns::{Backend, PowerDns};
+pub use postgres::Postgres;
+pub use prober::{ProbeCounts, Prober};
+pub use process::{free_port, until};
+pub use proxy::{Canned, Fault, FaultProxy, Seen};

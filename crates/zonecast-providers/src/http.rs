@@ -1,0 +1,298 @@
+//! The one HTTP client of all adapters: how long a call may take, what an answer means, and what a
+//! missing answer means.
+//!
+//! Nothing is retried here and no redirect is followed: a secret goes to the endpoint it was given
+//! for and nowhere else. No `Expect` header is sent (PowerDNS does not answer it, seen 2026-11-21)
+//! and the environment's proxies are not used. A body has a limit, a call a deadline.
+
+use crate::redact::Redactor;
+use crate::tls::{Trust, client_config};
+use crate::{ErrorClass, Outcome, ProviderError};
+use bytes::{Bytes, BytesMut};
+use reqwest::{Client, Method, RequestBuilder, Response, StatusCode, header};
+use std::error::Error;
+use std::time::{Duration, Instant, SystemTime};
+
+/// The longest answer read whole. Listings are streamed and have their own bound.
+const ANSWER_MAX: usize = 8 << 20;
+const CONNECT: Duration = Duration::from_secs(5);
+/// A service that asks for more quiet than this is asked again all the same.
+const RETRY_AFTER_MAX: Duration = Duration::from_secs(24 * 3600);
+
+/// A client for one endpoint of one service.
+pub struct Http {
+    client: Client,
+    service: &'static str,
+    endpoint: String,
+    redactor: Redactor,
+}
+
+/// An answer, whatever its status.
+#[derive(Debug)]
+pub struct Answer {
+    /// The status.
+    pub status: StatusCode,
+    /// What it asked for in Retry-After.
+    pub retry_after: Option<Duration>,
+    /// The body, whole.
+    pub body: Bytes,
+}
+
+/// A call without a usable answer.
+#[derive(Debug)]
+pub struct Failure {
+    /// What to do and what to say.
+    pub error: ProviderError,
+    /// The request may have reached the service: a write may have happened.
+    pub may_have_arrived: bool,
+}
+
+impl Failure {
+    /// The outcome of a write that ended so.
+    pub fn into_outcome(self) -> Outcome {
+        if self.may_have_arrived { Outcome::Unknown(self.error) } else { Outcome::Failed(self.error) }
+    }
+}
+
+impl Http {
+    /// A client for `endpoint` (shown in messages; no secret may be in it). `service` is the
+    /// service's name as people know it. `Err` is a sentence for the form.
+    pub fn new(
+        service: &'static str,
+        endpoint: &str,
+        trust: &Trust,
+        redactor: Redactor,
+    ) -> Result<Http, String> {
+        let mut builder = Client::builder()
+            .no_proxy()
+            .redirect(reqwest::redirect::Policy::none())
+            .retry(reqwest::retry::never())
+            .connect_timeout(CONNECT)
+            .tcp_nodelay(true)
+            .user_agent(concat!("zonecast/", env!("CARGO_PKG_VERSION")));
+        // Reading the system's roots costs milliseconds, so plain endpoints do without them.
+        let config = match endpoint.starts_with("https://") {
+            true => client_config(trust)?,
+            false => client_config(&Trust { ca_pem: None, pinned_sha256: Some([0; 32]) })?,
+        };
+        builder = builder.tls_backend_preconfigured(config);
+        let client = builder.build().map_err(|error| format!("no HTTP client: {}", words(&error)))?;
+        Ok(Http { client, service, endpoint: endpoint.to_owned(), redactor })
+    }
+
+    /// Begins a request; the adapter adds headers and body.
+    pub fn request(&self, method: Method, url: &str) -> RequestBuilder {
+        self.client.request(method, url)
+    }
+
+    /// Sends a request and reads the answer whole, all before `deadline`.
+    pub async fn send(&self, request: RequestBuilder, deadline: Instant) -> Result<Answer, Failure> {
+        let mut response = self.open(request, deadline).await?;
+        let (status, retry_after) = (response.status(), retry_after(&response));
+        let mut body = BytesMut::new();
+        loop {
+            match response.chunk().await {
+                Ok(Some(chunk)) if body.len() + chunk.len() > ANSWER_MAX => {
+                    let words = format!("{} answered with more than {ANSWER_MAX} bytes", self.service);
+                    return Err(self.failure(words, true));
+                }
+                Ok(Some(chunk)) => body.extend_from_slice(&chunk),
+                Ok(None) => return Ok(Answer { status, retry_after, body: body.freeze() }),
+                Err(error) => return Err(self.cut(&error)),
+            }
+        }
+    }
+
+    /// Sends a request and gives the answer with its body unread, for streaming.
+    pub async fn open(&self, request: RequestBuilder, deadline: Instant) -> Result<Response, Failure> {
+        let left = deadline.saturating_duration_since(Instant::now());
+        if left.is_zero() {
+            return Err(self.failure(format!("no time was left to call {}", self.service), false));
+        }
+        request.timeout(left).send().await.map_err(|error| self.lost(&error))
+    }
+
+    /// The error of an answer that is not a success, with the service's own words in it.
+    pub fn refusal(&self, answer: &Answer) -> ProviderError {
+        let class = class_of(answer.status, answer.retry_after);
+        let said = self.say(&answer.body);
+        ProviderError::new(class, format!("{} answered {}: {said}", self.service, answer.status.as_u16()))
+    }
+
+    /// Reads an answer as JSON; a page or a torn body is a passing failure, never "nothing there".
+    pub fn json<'a, T: serde::Deserialize<'a>>(&self, answer: &'a Answer) -> Result<T, ProviderError> {
+        serde_json::from_slice(&answer.body).map_err(|_| self.not_json(&answer.body))
+    }
+
+    /// The error for a body that is not the JSON it should be.
+    pub fn not_json(&self, body: &[u8]) -> ProviderError {
+        let said = self.say(body);
+        let words = format!("{} answered with something that is not JSON: {said}", self.service);
+        ProviderError::new(ErrorClass::Transient, words)
+    }
+
+    /// The error for an answer that broke off.
+    pub fn cut(&self, error: &reqwest::Error) -> Failure {
+        let words = match error.is_timeout() {
+            true => format!("{} did not finish its answer in time", self.service),
+            false => format!("the answer of {} broke off: {}", self.service, words(error)),
+        };
+        self.failure(words, true)
+    }
+
+    /// The service's words for people: JSON `error`/`errors` where there are some, else the text,
+    /// on one line, shortened, without secrets.
+    pub fn say(&self, body: &[u8]) -> String {
+        let text = match serde_json::from_slice::<serde_json::Value>(body) {
+            Ok(value) => json_words(&value).unwrap_or_else(|| value.to_string()),
+            Err(_) => String::from_utf8_lossy(body).into_owned(),
+        };
+        let line = text.split_whitespace().collect::<Vec<_>>().join(" ");
+        let mut line = self.redactor.clean(&line);
+        if line.chars().count() > 600 {
+            line = line.chars().take(600).chain(['…']).collect();
+        }
+        if line.is_empty() { "no reason given".to_owned() } else { line }
+    }
+
+    /// The service's name, for messages.
+    pub fn service(&self) -> &'static str {
+        self.service
+    }
+
+    /// The request went out, or not, and no answer came.
+    fn lost(&self, error: &reqwest::Error) -> Failure {
+        let place = format!("{} at {}", self.service, self.endpoint);
+        let deepest = words(error);
+        if error.is_connect() || error.is_builder() {
+            let words = match (error.is_timeout(), plain_for_tls(&deepest)) {
+                (true, _) => format!("{place} cannot be reached: no connection in time"),
+                (_, true) => format!(
+                    "{place} does not speak TLS ({deepest}): the port answers plain HTTP, write http:// or name the TLS port"
+                ),
+                _ => format!("{place} cannot be reached: {deepest}"),
+            };
+            return self.failure(words, false);
+        }
+        let words = match error.is_timeout() {
+            true => format!("{place} did not answer in time"),
+            false if deepest.contains("invalid HTTP version") => {
+                format!("{place} does not speak plain HTTP ({deepest}): if it is a TLS port, write https://")
+            }
+            false => format!("{place} gave no answer: {deepest}"),
+        };
+        self.failure(words, true)
+    }
+
+    fn failure(&self, words: String, may_have_arrived: bool) -> Failure {
+        let error = ProviderError::new(ErrorClass::Transient, self.redactor.clean(&words));
+        Failure { error, may_have_arrived }
+    }
+}
+
+/// What to do about a status that is not a success. Adapters know better where 404, 409 or 422 mean
+/// something special to their service.
+pub fn class_of(status: StatusCode, retry_after: Option<Duration>) -> ErrorClass {
+    match status.as_u16() {
+        401 => ErrorClass::Unauthorized,
+        403 => ErrorClass::Forbidden,
+        404 => ErrorClass::NoSuchZone,
+        429 => ErrorClass::RateLimited { retry_after },
+        503 if retry_after.is_some() => ErrorClass::RateLimited { retry_after },
+        408 | 425 | 500..=599 => ErrorClass::Transient,
+        200..=399 => ErrorClass::Transient,
+        _ => ErrorClass::Rejected,
+    }
+}
+
+/// What an answer asks for in Retry-After: seconds or an HTTP date (RFC 9110 section 10.2.3).
+pub fn retry_after(response: &Response) -> Option<Duration> {
+    let text = response.headers().get(header::RETRY_AFTER)?.to_str().ok()?.trim();
+    parse_retry_after(text, SystemTime::now())
+}
+
+fn parse_retry_after(text: &str, now: SystemTime) -> Option<Duration> {
+    let wait = match text.parse::<u64>() {
+        Ok(seconds) => Duration::from_secs(seconds),
+        Err(_) => httpdate::parse_http_date(text).ok()?.duration_since(now).unwrap_or_default(),
+    };
+    Some(wait.min(RETRY_AFTER_MAX))
+}
+
+/// An endpoint in its one canonical form, for telling whether two are the same: scheme and host in
+/// lower case, the port always there, no slash at the end.
+pub fn canonical_endpoint(url: &str) -> String {
+    let Ok(parsed) = reqwest::Url::parse(url) else { return url.to_owned() };
+    let (host, port) = (parsed.host_str().unwrap_or_default(), parsed.port_or_known_default().unwrap_or(0));
+    format!("{}://{host}:{port}{}", parsed.scheme(), parsed.path().trim_end_matches('/'))
+}
+
+/// The deepest cause of an error: the one sentence that says what happened.
+fn words(error: &reqwest::Error) -> String {
+    let mut cause: &dyn Error = error;
+    while let Some(deeper) = cause.source() {
+        cause = deeper;
+    }
+    // The outermost error prints its URL; a cause never does.
+    match cause.downcast_ref::<reqwest::Error>() {
+        Some(_) => "the request failed".to_owned(),
+        None => cause.to_string(),
+    }
+}
+
+fn plain_for_tls(words: &str) -> bool {
+    ["InvalidContentType", "corrupt message", "wrong version number"].iter().any(|sign| words.contains(sign))
+}
+
+fn json_words(value: &serde_json::Value) -> Option<String> {
+    let main = ["error", "message", "detail"].iter().find_map(|key| value.get(key)?.as_str());
+    let more = value.get("errors").and_then(|list| list.as_array());
+    let more: Vec<String> = more
+        .into_iter()
+        .flatten()
+        .map(|entry| entry.as_str().map_or_else(|| entry.to_string(), str::to_owned))
+        .collect();
+    match (main, more.is_empty()) {
+        (Some(main), true) => Some(main.to_owned()),
+        (Some(main), false) => Some(format!("{main}: {}", more.join("; "))),
+        (None, false) => Some(more.join("; ")),
+        (None, true) => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn retry_after_is_seconds_or_a_date() {
+        let now = httpdate::parse_http_date("Sat, 21 Nov 2026 11:00:00 GMT").unwrap();
+        let read = |text| parse_retry_after(text, now).map(|wait| wait.as_secs());
+        assert_eq!(read("7"), Some(7));
+        assert_eq!(read("Sat, 21 Nov 2026 11:01:30 GMT"), Some(90));
+        assert_eq!(read("Sat, 21 Nov 2026 10:00:00 GMT"), Some(0));
+        assert_eq!(read("999999999999"), Some(RETRY_AFTER_MAX.as_secs()));
+        assert_eq!(read("soon"), None);
+    }
+
+    #[test]
+    fn statuses_are_told_apart() {
+        let class = |status| class_of(StatusCode::from_u16(status).unwrap(), None);
+        assert_eq!(class(401), ErrorClass::Unauthorized);
+        assert_eq!(class(403), ErrorClass::Forbidden);
+        assert_eq!(class(404), ErrorClass::NoSuchZone);
+        assert_eq!(class(422), ErrorClass::Rejected);
+        assert_eq!(class(502), ErrorClass::Transient);
+        assert!(matches!(class(429), ErrorClass::RateLimited { .. }));
+    }
+
+    #[test]
+    fn words_are_one_line_without_secrets() {
+        let redactor = Redactor::new(["hunter2"]);
+        let http = Http::new("Test", "http://127.0.0.1:1", &Trust::default(), redactor).unwrap();
+        assert_eq!(http.say(br#"{"error":"bad key hunter2"}"#), "bad key [secret]");
+        assert_eq!(http.say(br#"{"error":"two","errors":["a","b"]}"#), "two: a; b");
+        assert_eq!(http.say(b"<html>\n <b>no</b>\n"), "<html> <b>no</b>");
+        assert_eq!(http.say(b""), "no reason given");
+    }
+}

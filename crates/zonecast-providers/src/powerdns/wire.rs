@@ -1,0 +1,248 @@
+//! PowerDNS's JSON, and the two conversions at the door.
+
+use crate::redact::url_encode;
+use serde::{Deserialize, Serialize};
+use std::borrow::Cow;
+use zonecast_core::{Change, Name, ObservedRRset, ObservedValue, RRset, RecordData, RecordType, Ttl};
+
+/// What marks a zone as made by us.
+pub(super) const OUR_ACCOUNT: &str = "zonecast";
+/// PowerDNS's own types, by the numbers it uses inside: they have no data anybody else can read.
+const OWN_TYPES: [(&str, u16); 2] = [("ALIAS", 65401), ("LUA", 65402)];
+
+/// A zone without its RRsets. Fields come and go between versions: all but the name may be absent.
+#[derive(Debug, Default, Deserialize)]
+pub(super) struct ZoneInfo {
+    pub(super) name: String,
+    #[serde(default)]
+    pub(super) id: String,
+    #[serde(default)]
+    pub(super) kind: String,
+    #[serde(default)]
+    pub(super) account: String,
+    #[serde(default)]
+    pub(super) dnssec: bool,
+    #[serde(default)]
+    pub(super) api_rectify: bool,
+    #[serde(default)]
+    pub(super) soa_edit_api: String,
+}
+
+impl ZoneInfo {
+    /// A copy of another server's zone: writes are accepted (204, seen with 4.7.3) and lost at the
+    /// next transfer.
+    pub(super) fn is_secondary(&self) -> bool {
+        matches!(self.kind.as_str(), "Slave" | "Secondary" | "Consumer")
+    }
+
+    pub(super) fn is_primary(&self) -> bool {
+        matches!(self.kind.as_str(), "Master" | "Primary" | "Producer")
+    }
+
+    /// We made it with `api_rectify` off and see to empty non-terminals ourselves.
+    pub(super) fn is_rectified_by_us(&self) -> bool {
+        self.account == OUR_ACCOUNT && !self.api_rectify
+    }
+}
+
+#[derive(Deserialize)]
+pub(super) struct RRsetIn<'a> {
+    #[serde(borrow)]
+    name: Cow<'a, str>,
+    #[serde(borrow, rename = "type")]
+    rtype: Cow<'a, str>,
+    #[serde(default)]
+    ttl: i64,
+    #[serde(borrow, default)]
+    records: Vec<RecordIn<'a>>,
+}
+
+#[derive(Deserialize)]
+struct RecordIn<'a> {
+    #[serde(borrow)]
+    content: Cow<'a, str>,
+    #[serde(default)]
+    disabled: bool,
+}
+
+/// Reads one RRset. `None`: nothing that is there for us (comments without records, what a signer
+/// makes, a name that is none).
+pub(super) fn from_wire(json: &[u8]) -> Result<Option<ObservedRRset>, String> {
+    let set: RRsetIn<'_> = serde_json::from_slice(json).map_err(|error| error.to_string())?;
+    let Ok(name) = Name::parse(&set.name) else { return Ok(None) };
+    if set.records.is_empty() {
+        return Ok(None);
+    }
+    let own = OWN_TYPES.iter().find(|(word, _)| *word == set.rtype).map(|(_, number)| RecordType(*number));
+    let Some(rtype) = own.or_else(|| set.rtype.parse().ok()) else { return Ok(None) };
+    if rtype.is_dnssec_made() {
+        return Ok(None);
+    }
+    // A TTL beyond 31 bits is stored as it wraps (seen with 4.7.3).
+    let ttl = u32::try_from(set.ttl).ok().and_then(|ttl| Ttl::from_seconds(ttl).ok()).unwrap_or(Ttl::MAX);
+    let mut values = Vec::with_capacity(set.records.len());
+    let mut opaque = own.is_some();
+    for record in set.records.iter().filter(|_| own.is_none()) {
+        match RecordData::parse(rtype, &record.content) {
+            Ok(data) => {
+                let raw = (data.to_zonefile() != record.content).then(|| record.content.as_ref().into());
+                values.push(ObservedValue { data, raw, disabled: record.disabled });
+            }
+            Err(_) => opaque = true,
+        }
+    }
+    Ok(Some(ObservedRRset { name, rtype, ttl, values, opaque }))
+}
+
+#[derive(Serialize)]
+struct RRsetOut<'a> {
+    name: String,
+    #[serde(rename = "type")]
+    rtype: RecordType,
+    ttl: u32,
+    changetype: &'a str,
+    records: Vec<RecordOut<'a>>,
+}
+
+#[derive(Serialize)]
+struct RecordOut<'a> {
+    content: Cow<'a, str>,
+    disabled: bool,
+}
+
+/// One element of a PATCH.
+pub(super) struct Element {
+    pub(super) json: String,
+    pub(super) is_delete: bool,
+}
+
+/// Turns a change into an element. Neighbours are written as `seen` spells them, and a disabled
+/// value stays disabled: it goes only when the change names it in `old` and not in `new`, and is
+/// served only when the change wants it in `new` and did not find it in `old`.
+pub(super) fn to_wire(change: &Change, seen: Option<&ObservedRRset>) -> Element {
+    let before: &[RecordData] = change.before().map_or(&[], |set| &set.values);
+    let after: &[RecordData] = change.after().map_or(&[], |set| &set.values);
+    let present: &[ObservedValue] = seen.map_or(&[], |set| &set.values);
+    let mut records = Vec::with_capacity(after.len());
+    for value in after {
+        let there = present.iter().find(|there| there.data == *value);
+        let content = match there.and_then(|there| there.raw.as_deref()) {
+            Some(raw) => Cow::Borrowed(raw),
+            None => Cow::Owned(value.to_zonefile()),
+        };
+        let disabled = there.is_some_and(|there| there.disabled) && before.contains(value);
+        records.push(RecordOut { content, disabled });
+    }
+    for there in present.iter().filter(|there| there.disabled) {
+        if !after.contains(&there.data) && !before.contains(&there.data) {
+            let content = match there.raw.as_deref() {
+                Some(raw) => Cow::Borrowed(raw),
+                None => Cow::Owned(there.data.to_zonefile()),
+            };
+            records.push(RecordOut { content, disabled: true });
+        }
+    }
+    let is_delete = records.is_empty();
+    let ttl = change.after().map(|set| set.ttl).or(seen.map(|set| set.ttl)).unwrap_or(Ttl::DEFAULT);
+    let set = RRsetOut {
+        name: change.name().absolute(),
+        rtype: change.rtype(),
+        ttl: ttl.seconds(),
+        changetype: if is_delete { "DELETE" } else { "REPLACE" },
+        records,
+    };
+    // Strings and numbers always have a JSON form.
+    Element { json: serde_json::to_string(&set).unwrap_or_default(), is_delete }
+}
+
+/// A new zone's SOA as an RRset of `POST /zones`.
+pub(super) fn seed_rrset(set: &RRset) -> serde_json::Value {
+    let records: Vec<_> = set
+        .values
+        .iter()
+        .map(|value| serde_json::json!({ "content": value.to_zonefile(), "disabled": false }))
+        .collect();
+    serde_json::json!({
+        "name": set.name.absolute(),
+        "type": set.rtype.to_string(),
+        "ttl": set.ttl.seconds(),
+        "records": records,
+    })
+}
+
+/// The server's id of a zone: the absolute name, other bytes than letters, digits, `.` and `-` as
+/// `=XX`, and the root as `=2E`.
+pub(super) fn zone_id(name: &Name) -> String {
+    if name.is_root() {
+        return "=2E".to_owned();
+    }
+    let mut id = String::new();
+    for byte in name.absolute().bytes() {
+        match byte {
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'.' | b'-' => id.push(byte as char),
+            other => id.push_str(&format!("={other:02X}")),
+        }
+    }
+    id
+}
+
+/// A zone id as it stands in a path: `=` stays, whatever else a server invents is encoded.
+pub(super) fn in_path(id: &str) -> String {
+    url_encode(id).replace("%3D", "=")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(json: &str) -> Option<ObservedRRset> {
+        from_wire(json.as_bytes()).unwrap()
+    }
+
+    #[test]
+    fn what_is_not_there_for_us_is_dropped() {
+        assert!(
+            read(r#"{"name":"a.","type":"A","ttl":0,"records":[],"comments":[{"content":"x"}]}"#).is_none()
+        );
+        assert!(
+            read(r#"{"name":"a.","type":"NSEC3PARAM","ttl":0,"records":[{"content":"1 0 0 -"}]}"#).is_none()
+        );
+        let alias = read(r#"{"name":"a.","type":"ALIAS","ttl":60,"records":[{"content":"b."}]}"#).unwrap();
+        assert!(alias.opaque && alias.rtype == RecordType(65401));
+    }
+
+    #[test]
+    fn neighbours_keep_spelling_and_state() {
+        let seen = read(
+            r#"{"name":"A.Example.","type":"MX","ttl":60,"records":[
+                {"content":"10 MX.Example.","disabled":false},{"content":"20 off.example.","disabled":true}]}"#,
+        )
+        .unwrap();
+        assert_eq!(seen.values[0].raw.as_deref(), Some("10 MX.Example."));
+        let value = |text: &str| RecordData::parse(RecordType::MX, text).unwrap();
+        let set = |texts: &[&str]| {
+            RRset::new(seen.name.clone(), seen.rtype, seen.ttl, texts.iter().map(|t| value(t)).collect())
+        };
+        let change =
+            Change::Replace { old: set(&["10 mx.example"]), new: set(&["10 mx.example", "5 new.example"]) };
+        let json = to_wire(&change, Some(&seen)).json;
+        assert!(json.contains(r#""10 MX.Example.","disabled":false"#), "{json}");
+        assert!(json.contains(r#""20 off.example.","disabled":true"#), "{json}");
+        assert!(json.contains(r#""5 new.example.","disabled":false"#), "{json}");
+        let gone = to_wire(&Change::Delete(set(&["10 mx.example"])), Some(&seen));
+        assert!(!gone.is_delete && gone.json.contains("off.example"), "a disabled neighbour stays");
+        let all = to_wire(&Change::Delete(set(&["10 mx.example", "20 off.example"])), Some(&seen));
+        assert!(all.is_delete);
+    }
+
+    #[test]
+    fn zone_ids_are_escaped_as_the_server_does() {
+        assert_eq!(
+            zone_id(&Name::parse("0/25.2.0.192.in-addr.arpa").unwrap()),
+            "0=2F25.2.0.192.in-addr.arpa."
+        );
+        assert_eq!(zone_id(&Name::parse("_x.example").unwrap()), "=5Fx.example.");
+        assert_eq!(zone_id(&Name::root()), "=2E");
+        assert_eq!(in_path("0=2F25.example."), "0=2F25.example.");
+    }
+}
