@@ -6,6 +6,7 @@
 //! checked and stored, and a command cannot do what a key may not.
 
 use crate::problem::Problem;
+use crate::service::Caller;
 use axum::body::Body;
 use axum::http::{HeaderMap, Method, Request, StatusCode, header};
 use serde_json::Value;
@@ -59,12 +60,35 @@ impl Answer {
     }
 }
 
+/// What a request carries.
+#[derive(Debug, Clone)]
+enum Payload {
+    Json(Value),
+    Text(String),
+}
+
+impl Payload {
+    fn content_type(&self) -> &'static str {
+        match self {
+            Payload::Json(_) => "application/json",
+            Payload::Text(_) => "text/plain; charset=utf-8",
+        }
+    }
+
+    fn bytes(&self) -> bytes::Bytes {
+        match self {
+            Payload::Json(value) => value.to_string().into(),
+            Payload::Text(text) => text.clone().into(),
+        }
+    }
+}
+
 /// One request, before it is sent.
 #[derive(Debug, Clone)]
 pub struct Call {
     method: Method,
     path: String,
-    body: Option<Value>,
+    body: Option<Payload>,
     headers: Vec<(&'static str, String)>,
     query: Vec<(String, String)>,
 }
@@ -99,7 +123,13 @@ impl Call {
 
     /// Sends JSON along.
     pub fn body(mut self, body: Value) -> Call {
-        self.body = Some(body);
+        self.body = Some(Payload::Json(body));
+        self
+    }
+
+    /// Sends plain text along, such as a zone file.
+    pub fn text(mut self, text: String) -> Call {
+        self.body = Some(Payload::Text(text));
         self
     }
 
@@ -152,13 +182,12 @@ pub fn escape(text: &str) -> String {
 #[derive(Clone)]
 pub struct Client {
     transport: Transport,
-    key: String,
 }
 
 #[derive(Clone)]
 enum Transport {
-    Http { base: String, http: reqwest::Client },
-    Router(axum::Router),
+    Http { base: String, key: String, http: reqwest::Client },
+    Router { router: axum::Router, caller: Caller },
 }
 
 impl Client {
@@ -170,24 +199,24 @@ impl Client {
             return Err(fail("the address of a daemon begins with http:// or https://".to_owned()));
         }
         let http = http_client(base.starts_with("https://")).map_err(|error| fail(chain(&error)))?;
-        Ok(Client { transport: Transport::Http { base, http }, key: key.to_owned() })
+        Ok(Client { transport: Transport::Http { base, key: key.to_owned(), http } })
     }
 
-    /// A client of a router in this process.
-    pub fn in_process(router: axum::Router, key: &str) -> Client {
-        Client { transport: Transport::Router(router), key: key.to_owned() }
+    /// A client of a router in this process, calling as `caller`.
+    pub fn in_process(router: axum::Router, caller: Caller) -> Client {
+        Client { transport: Transport::Router { router, caller } }
     }
 
     /// Whether the work is done by this very process, so that it must not end too early.
     pub fn is_in_process(&self) -> bool {
-        matches!(self.transport, Transport::Router(_))
+        matches!(self.transport, Transport::Router { .. })
     }
 
     /// Where requests go, for messages.
     pub fn place(&self) -> &str {
         match &self.transport {
             Transport::Http { base, .. } => base,
-            Transport::Router(_) => "this process",
+            Transport::Router { .. } => "this process",
         }
     }
 
@@ -263,66 +292,65 @@ impl Client {
 
     async fn exchange(&self, call: &Call) -> Result<(StatusCode, HeaderMap, bytes::Bytes), ClientError> {
         match &self.transport {
-            Transport::Http { base, http } => self.over_http(base, http, call).await,
-            Transport::Router(router) => Box::pin(self.over_router(router.clone(), call)).await,
-        }
-    }
-
-    async fn over_http(
-        &self,
-        base: &str,
-        http: &reqwest::Client,
-        call: &Call,
-    ) -> Result<(StatusCode, HeaderMap, bytes::Bytes), ClientError> {
-        let mut request = http.request(call.method.clone(), format!("{base}{}", call.target()));
-        if !self.key.is_empty() {
-            request = request.bearer_auth(&self.key);
-        }
-        for (name, value) in &call.headers {
-            request = request.header(*name, value);
-        }
-        if let Some(body) = &call.body {
-            request = request.json(body);
-        }
-        let fail = |error: reqwest::Error| ClientError::Unreachable {
-            url: base.to_owned(),
-            reason: chain(&error.without_url()),
-        };
-        let response = request.send().await.map_err(fail)?;
-        let (status, headers) = (response.status(), response.headers().clone());
-        Ok((status, headers, response.bytes().await.map_err(fail)?))
-    }
-
-    async fn over_router(
-        &self,
-        router: axum::Router,
-        call: &Call,
-    ) -> Result<(StatusCode, HeaderMap, bytes::Bytes), ClientError> {
-        let fail = |reason: String| ClientError::Foreign { url: call.path.clone(), reason };
-        let mut request = Request::builder().method(call.method.clone()).uri(call.target());
-        if !self.key.is_empty() {
-            request = request.header(header::AUTHORIZATION, format!("Bearer {}", self.key));
-        }
-        for (name, value) in &call.headers {
-            request = request.header(*name, value);
-        }
-        let body = match &call.body {
-            Some(body) => {
-                request = request.header(header::CONTENT_TYPE, "application/json");
-                Body::from(body.to_string())
+            Transport::Http { base, key, http } => over_http(base, key, http, call).await,
+            Transport::Router { router, caller } => {
+                Box::pin(over_router(router.clone(), caller.clone(), call)).await
             }
-            None => Body::empty(),
-        };
-        let request = request.body(body).map_err(|error| fail(error.to_string()))?;
-        let response = match router.oneshot(request).await {
-            Ok(response) => response,
-            Err(never) => match never {},
-        };
-        let (parts, body) = response.into_parts();
-        let bytes =
-            axum::body::to_bytes(body, ANSWER_BYTES_MAX).await.map_err(|error| fail(error.to_string()))?;
-        Ok((parts.status, parts.headers, bytes))
+        }
     }
+}
+
+async fn over_http(
+    base: &str,
+    key: &str,
+    http: &reqwest::Client,
+    call: &Call,
+) -> Result<(StatusCode, HeaderMap, bytes::Bytes), ClientError> {
+    let mut request = http.request(call.method.clone(), format!("{base}{}", call.target()));
+    if !key.is_empty() {
+        request = request.bearer_auth(key);
+    }
+    for (name, value) in &call.headers {
+        request = request.header(*name, value);
+    }
+    if let Some(body) = &call.body {
+        request = request.header(header::CONTENT_TYPE, body.content_type()).body(body.bytes());
+    }
+    let fail = |error: reqwest::Error| ClientError::Unreachable {
+        url: base.to_owned(),
+        reason: chain(&error.without_url()),
+    };
+    let response = request.send().await.map_err(fail)?;
+    let (status, headers) = (response.status(), response.headers().clone());
+    Ok((status, headers, response.bytes().await.map_err(fail)?))
+}
+
+async fn over_router(
+    router: axum::Router,
+    caller: Caller,
+    call: &Call,
+) -> Result<(StatusCode, HeaderMap, bytes::Bytes), ClientError> {
+    let fail = |reason: String| ClientError::Foreign { url: call.path.clone(), reason };
+    let mut request = Request::builder().method(call.method.clone()).uri(call.target()).extension(caller);
+    for (name, value) in &call.headers {
+        request = request.header(*name, value);
+    }
+    let body = match &call.body {
+        Some(body) => {
+            request = request.header(header::CONTENT_TYPE, body.content_type());
+            Body::from(body.bytes())
+        }
+        None => Body::empty(),
+    };
+    let request = request.body(body).map_err(|error| fail(error.to_string()))?;
+    let response = match router.oneshot(request).await {
+        Ok(response) => response,
+        Err(never) => match never {},
+    };
+    let (parts, body) = response.into_parts();
+    let bytes =
+        axum::body::to_bytes(body, ANSWER_BYTES_MAX).await.map_err(|error| fail(error.to_string()))?;
+    Ok((parts.status, parts.headers, bytes))
 }
 
 /// A client for plain HTTP loads no certificates: that alone would cost 60 ms at every start.
@@ -373,14 +401,14 @@ mod tests {
 
     #[tokio::test]
     async fn the_envelope_is_taken_off() {
-        let client = Client::in_process(router(), "k");
+        let client = Client::in_process(router(), Caller::local("cli"));
         let answer = client.send(Call::post("hosts", json!({}))).await.unwrap();
         assert_eq!((answer.status, answer.job_id()), (202, Some(7)));
     }
 
     #[tokio::test]
     async fn a_problem_keeps_its_words_and_a_stranger_is_named() {
-        let client = Client::in_process(router(), "k");
+        let client = Client::in_process(router(), Caller::local("cli"));
         let missing = client.send(Call::get("hosts/9")).await.unwrap_err();
         assert_eq!(missing.to_string(), "there is no host 9");
         let odd = client.send(Call::get("odd")).await.unwrap_err();

@@ -82,6 +82,7 @@ async fn run(cli: Cli) -> Result<Done, Failure> {
         Command::Config(args) => return config::run(&args, &global),
         Command::Completions(args) => return completions::run(&args),
         Command::Man(args) => return completions::man(&args),
+        Command::Backup(args) => return Box::pin(backup::run(args, &global)).await,
         Command::Doctor(args) => return Box::pin(doctor::run(args, &global)).await,
         _ => {}
     }
@@ -102,9 +103,10 @@ async fn run(cli: Cli) -> Result<Done, Failure> {
             Command::Resume(args) => pause::resume(args, &context).await,
             Command::Approve(args) => approve::run(args, &context).await,
             Command::Key(args) => key::run(args, &context).await,
-            Command::Backup(args) => backup::run(args, &context).await,
             _ => unreachable!("handled above"),
         }
     };
-    Box::pin(work).await
+    let result = Box::pin(work).await;
+    context.close().await;
+    result
 }

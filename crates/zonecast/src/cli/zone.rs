@@ -6,6 +6,7 @@ use super::output::text_at;
 use super::resource::Resource;
 use super::secrets::SettingArgs;
 use crate::client::Call;
+use axum::http::Method;
 use clap::{Args, Subcommand, ValueEnum};
 use serde_json::{Map, Value, json};
 use std::io::Read;
@@ -247,8 +248,8 @@ async fn import(context: &Context, zone: &str, file: Option<&Path>) -> Result<Do
                 .map_err(|error| Failure::Usage(format!("cannot read {}: {error}", path.display())))?,
         ),
     };
-    let body = text.map_or_else(|| json!({}), |text| json!({ "zone_file": text }));
-    ZONE.act(context, Call::post(format!("zones/{id}/import"), body)).await
+    let call = Call::new(Method::POST, format!("zones/{id}/import"));
+    ZONE.act(context, text.into_iter().fold(call, Call::text)).await
 }
 
 async fn export(context: &Context, zone: &str, file: Option<&Path>) -> Result<Done, Failure> {
