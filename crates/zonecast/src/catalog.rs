@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use tokio::sync::Mutex;
 use zonecast_core::{ConflictPolicy, ConnectionId, Cuts, Name, RecordData, RecordType, Zone, ZoneId, ZoneIndex};
-use zonecast_providers::{Deps, Provider, ZoneRef};
+use zonecast_providers::{Deps, Provider, Settings, ZoneRef};
 use zonecast_store::{ConnectionRow, PoolRow, Store, StoreError, ZoneRow};
 
 /// A connection and the provider behind it.
@@ -78,19 +78,33 @@ impl View {
     }
 }
 
+/// Makes the provider of a connection; the daemon gives [`from_kinds`], tests bring their own.
+pub type Connector = Arc<dyn Fn(&ConnectionRow) -> Result<Arc<dyn Provider>, String> + Send + Sync>;
+
+/// Connects by the provider kinds of this build.
+pub fn from_kinds(deps: Deps) -> Connector {
+    Arc::new(move |row| {
+        let text = |value: &serde_json::Value| value.as_str().map(str::to_owned);
+        let plain = row.settings.iter().filter_map(|(name, value)| Some((name.clone(), text(value)?)));
+        let settings = Settings { plain: plain.collect(), secrets: row.secrets.clone() };
+        zonecast_providers::connect(&row.provider, &settings, &deps)
+            .map_err(|errors| errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))
+    })
+}
+
 /// The configuration, shared by the API, the workers and the library.
 pub struct Catalog {
     store: Store,
-    deps: Deps,
+    connector: Connector,
     view: ArcSwap<View>,
     reloading: Mutex<()>,
 }
 
 impl Catalog {
     /// Loads everything once.
-    pub async fn load(store: Store, deps: Deps) -> Result<Catalog, StoreError> {
-        let view = read(&store, &deps, None).await?;
-        Ok(Catalog { store, deps, view: ArcSwap::from_pointee(view), reloading: Mutex::new(()) })
+    pub async fn load(store: Store, connector: Connector) -> Result<Catalog, StoreError> {
+        let view = read(&store, &connector, None).await?;
+        Ok(Catalog { store, connector, view: ArcSwap::from_pointee(view), reloading: Mutex::new(()) })
     }
 
     /// The view in force; cheap, keep it for one operation.
@@ -102,7 +116,7 @@ impl Catalog {
     pub async fn reload(&self) -> Result<Arc<View>, StoreError> {
         let _one_at_a_time = self.reloading.lock().await;
         let old = self.view.load_full();
-        let view = Arc::new(read(&self.store, &self.deps, Some(&old)).await?);
+        let view = Arc::new(read(&self.store, &self.connector, Some(&old)).await?);
         self.view.store(view.clone());
         Ok(view)
     }
@@ -116,7 +130,7 @@ impl Catalog {
     }
 }
 
-async fn read(store: &Store, deps: &Deps, old: Option<&View>) -> Result<View, StoreError> {
+async fn read(store: &Store, connector: &Connector, old: Option<&View>) -> Result<View, StoreError> {
     // The epoch is read first: what changes while we read makes this view stale, never wrongly fresh.
     let epoch = store.epoch().await?;
     let mut connections = BTreeMap::new();
@@ -124,7 +138,7 @@ async fn read(store: &Store, deps: &Deps, old: Option<&View>) -> Result<View, St
         let kept = old.and_then(|view| view.connections.get(&row.id)).filter(|kept| kept.row.version == row.version);
         let provider = match kept {
             Some(kept) => kept.provider.clone(),
-            None => connect(&row, deps),
+            None => connector(&row),
         };
         connections.insert(row.id, Arc::new(ConnectionEntry { row, provider }));
     }
@@ -138,11 +152,6 @@ async fn read(store: &Store, deps: &Deps, old: Option<&View>) -> Result<View, St
     let mut pools = store.pools().await?;
     pools.sort_by_key(|pool| std::cmp::Reverse(pool.prefix.prefix_len()));
     Ok(View { epoch, index, zones, connections, pools })
-}
-
-fn connect(row: &ConnectionRow, deps: &Deps) -> Result<Arc<dyn Provider>, String> {
-    zonecast_providers::connect(&row.provider, &row.settings, &row.secrets, deps)
-        .map_err(|errors| errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))
 }
 
 fn entry(row: ZoneRow, connection: Arc<ConnectionEntry>) -> ZoneEntry {

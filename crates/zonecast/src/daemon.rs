@@ -6,7 +6,7 @@
 
 use crate::api;
 use crate::app::App;
-use crate::catalog::Catalog;
+use crate::catalog::{self, Catalog};
 use crate::config::Config;
 use crate::embedded_store::EmbeddedStore;
 use crate::sync::Engine;
@@ -70,16 +70,16 @@ pub async fn open(config: Config) -> anyhow::Result<App> {
     prepare_folder(&config.data)?;
     let credentials = std::env::var_os("CREDENTIALS_DIRECTORY").map(std::path::PathBuf::from);
     let from_environment = std::env::var("ZONECAST_SECRET_KEY").ok();
-    let loaded = MasterKey::load(credentials.as_deref(), from_environment.as_deref(), &config.data)?;
-    if loaded.beside_the_data {
+    let (key, source) = MasterKey::load(credentials.as_deref(), from_environment.as_deref(), &config.data)?;
+    if source.is_beside_the_data() {
         tracing::warn!("secrets are sealed with secret.key in the data folder: whoever copies the folder has both");
     }
-    let store = Store::open(&config.store_url(), loaded.key).await.context("the store cannot be opened")?;
+    let store = Store::open(&config.store_url(), key).await.context("the store cannot be opened")?;
     let authority = Authority::open(Arc::new(EmbeddedStore::new(store.clone())))
         .await
         .map_err(|error| anyhow::anyhow!("the zones cannot be loaded: {error}"))?;
-    let deps = Deps { authority: Some(authority.clone()) };
-    let catalog = Arc::new(Catalog::load(store.clone(), deps).await?);
+    let deps = Deps { authority: Some(authority.clone()), ..Deps::default() };
+    let catalog = Arc::new(Catalog::load(store.clone(), catalog::from_kinds(deps)).await?);
     let config = Arc::new(config);
     let engine = Engine::new(store.clone(), catalog.clone(), config.clone());
     Ok(App { store, catalog, engine, authority, config })
@@ -120,9 +120,7 @@ impl Daemon {
             server.shutdown().await;
             drop(notifier);
         }
-        if let Err(error) = self.app.store.close().await {
-            tracing::warn!(%error, "the store did not close cleanly");
-        }
+        self.app.store.close().await;
     }
 }
 

@@ -12,7 +12,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use zonecast_core::{Name, Observed, RecordType};
-use zonecast_store::{DriftSeen, KeyRow, Priority, RaiseFlags, StoreError};
+use zonecast_store::{DriftSeen, KeyRow, Priority, Raise, StoreError};
 
 const DAY_MILLIS: i64 = 24 * 60 * 60 * 1000;
 /// A first sight is confirmed after this long.
@@ -109,8 +109,7 @@ async fn remember(inner: &Arc<Inner>, zone: &ZoneEntry, seen: Vec<DriftSeen>, no
         let heal: BTreeSet<Name> =
             confirmed.iter().filter(|row| row.seen >= 2 && row.healed_at.len() < 3).map(|row| row.name.clone()).collect();
         let names: Vec<Name> = heal.into_iter().collect();
-        let flags = RaiseFlags { priority: Priority::Background, ..RaiseFlags::default() };
-        inner.store.raise(zone.row.id, &names, flags).await?;
+        inner.store.raise(zone.row.id, &names, &Raise::derived(Priority::Background)).await?;
         inner.store.drift_healed(zone.row.id, &names, now).await?;
         inner.work.notify_one();
     }

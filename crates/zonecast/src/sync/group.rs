@@ -31,8 +31,8 @@ impl Turn {
     pub async fn call(&mut self) -> Result<ZoneRef, StoreError> {
         let now = self.inner.store.now().await?;
         self.lease = keep_lease(&self.inner, self.lease.clone(), now).await?;
-        if !self.inner.store.check_lease(&self.lease, self.inner.node.as_str()).await? {
-            return Err(StoreError::Fenced);
+        if !self.inner.store.check_lease(&self.lease).await? {
+            return Err(fenced(&self.lease));
         }
         Ok(self.zone.reference(Instant::now() + Duration::from_millis(call_millis(&self.inner) as u64)))
     }
@@ -42,7 +42,7 @@ impl Turn {
 pub(super) async fn work(inner: Arc<Inner>, group: String) {
     if let Err(error) = work_off(&inner, &group).await {
         match error {
-            StoreError::Fenced => {
+            StoreError::Fenced { .. } => {
                 tracing::warn!(group, "the lease passed to another node; its holder goes on");
                 lock(&inner.leases).remove(&group);
             }
@@ -69,7 +69,7 @@ async fn work_off(inner: &Arc<Inner>, group: &str) -> Result<(), StoreError> {
             return Ok(());
         }
         // The most urgent first; among equals, the one after the one that had its turn.
-        zones.sort_by_key(|zone| (zone.min_priority, zone.zone_id <= last_zone, zone.zone_id));
+        zones.sort_by_key(|zone| (zone.priority, zone.zone_id <= last_zone, zone.zone_id));
         last_zone = zones[0].zone_id;
         let view = inner.catalog.view();
         let Some(zone) = view.zone(last_zone).cloned() else {
@@ -124,9 +124,13 @@ async fn keep_lease(inner: &Arc<Inner>, lease: Lease, now: i64) -> Result<Lease,
     }
     let time = inner.config.engine.lease_seconds as i64 * 1000;
     let renewed =
-        inner.store.renew_lease(&lease, inner.node.as_str(), time).await?.ok_or(StoreError::Fenced)?;
+        inner.store.renew_lease(&lease, time).await?.ok_or_else(|| fenced(&lease))?;
     lock(&inner.leases).insert(renewed.budget_group.clone(), renewed.clone());
     Ok(renewed)
+}
+
+fn fenced(lease: &Lease) -> StoreError {
+    StoreError::Fenced { budget_group: lease.budget_group.clone() }
 }
 
 fn call_millis(inner: &Inner) -> i64 {

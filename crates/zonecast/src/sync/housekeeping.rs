@@ -3,6 +3,7 @@
 use super::Inner;
 use std::sync::Arc;
 use std::time::Duration;
+use zonecast_store::{JobRow, StoreError};
 
 /// Audit lines sealed at a time.
 const SEAL: usize = 10_000;
@@ -21,4 +22,19 @@ pub(super) async fn run(inner: Arc<Inner>) {
         rounds += 1;
         inner.pause(Duration::from_secs(1)).await;
     }
+}
+
+/// One summary line when a job had errors (S2.54), also where the worker's own output goes (S2.64).
+pub(super) async fn job_ended(inner: &Inner, job: &JobRow) -> Result<(), StoreError> {
+    if job.failed > 0 {
+        let line = format!(
+            "{}: {} of {} names are not served as they should be; what can heal is tried again by itself",
+            job.title, job.failed, job.total
+        );
+        tracing::warn!(job = job.id, "{line}");
+        inner.store.append_log(job.id, &[line]).await?;
+    } else {
+        tracing::info!(job = job.id, state = job.state, names = job.total, "{}", job.title);
+    }
+    Ok(())
 }

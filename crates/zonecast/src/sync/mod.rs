@@ -53,6 +53,7 @@ struct Inner {
     /// Groups with a worker in this process.
     busy: Mutex<HashSet<String>>,
     leases: Mutex<std::collections::HashMap<String, zonecast_store::Lease>>,
+    own_servers: Mutex<Vec<std::net::SocketAddr>>,
     tasks: tokio_util::task::TaskTracker,
 }
 
@@ -70,6 +71,7 @@ impl Engine {
             stopping: watch::channel(false).0,
             busy: Mutex::default(),
             leases: Mutex::default(),
+            own_servers: Mutex::default(),
             tasks: tokio_util::task::TaskTracker::new(),
         };
         Engine { inner: Arc::new(inner) }
@@ -106,6 +108,11 @@ impl Engine {
         }
     }
 
+    /// The authority of this process answers here; embedded zones are verified there.
+    pub fn serve_at(&self, address: std::net::SocketAddr) {
+        lock(&self.inner.own_servers).push(address);
+    }
+
     /// Something that waiters may be waiting for has happened (an outcome, a verification).
     pub async fn changed(&self, limit: Duration) {
         let mut ended = self.inner.ended.subscribe();
@@ -123,7 +130,7 @@ impl Engine {
         }
         let leases: Vec<_> = lock(&self.inner.leases).drain().map(|(_, lease)| lease).collect();
         for lease in leases {
-            if let Err(error) = self.inner.store.release_lease(&lease, self.inner.node.as_str()).await {
+            if let Err(error) = self.inner.store.release_lease(&lease).await {
                 tracing::warn!(%error, group = lease.budget_group, "the lease was not given back; it will run out");
             }
         }
@@ -139,6 +146,10 @@ impl Inner {
     async fn pause(&self, time: Duration) {
         let mut stopping = self.stopping.subscribe();
         let _ = tokio::time::timeout(time, stopping.wait_for(|stop| *stop)).await;
+    }
+
+    fn own_servers(&self) -> Vec<std::net::SocketAddr> {
+        lock(&self.own_servers).clone()
     }
 
     fn signal_ended(&self) {

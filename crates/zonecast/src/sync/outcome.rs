@@ -81,14 +81,7 @@ pub(super) async fn store_failed_read(
 async fn commit(turn: &Turn, work: &Work, story: Story) -> Result<(), StoreError> {
     let inner = &turn.inner;
     let zone = turn.zone.row.id;
-    let stored = inner.store.store_results(
-        &turn.lease,
-        inner.node.as_str(),
-        zone,
-        &story.results,
-        &story.log,
-        &story.audit,
-    );
+    let stored = inner.store.store_results(&turn.lease, zone, &story.results, &story.log, &story.audit);
     match stored.await {
         Ok(stored) => {
             for job in stored.finished_jobs {
@@ -97,11 +90,11 @@ async fn commit(turn: &Turn, work: &Work, story: Story) -> Result<(), StoreError
             inner.written.notify_one();
             Ok(())
         }
-        Err(StoreError::Fenced) => {
+        Err(error @ StoreError::Fenced { .. }) => {
             // Our write may have landed after the new holder's: it shall look again at every name.
             let names: Vec<_> = work.dirty.iter().map(|dirty| dirty.name.clone()).collect();
             inner.store.reraise_after_fence(zone, &names).await?;
-            Err(StoreError::Fenced)
+            Err(error)
         }
         Err(error) => Err(error),
     }

@@ -8,7 +8,7 @@ use crate::catalog::ZoneEntry;
 use std::sync::Arc;
 use std::time::Duration;
 use zonecast_core::{Name, place};
-use zonecast_store::{Priority, RaiseFlags, StoreError};
+use zonecast_store::{Priority, Raise, StoreError};
 
 /// Names marked in one transaction.
 const PAGE: usize = 2_000;
@@ -46,8 +46,8 @@ async fn mark(inner: &Arc<Inner>, zone: &ZoneEntry) -> Result<usize, StoreError>
         after = if page.len() < PAGE { None } else { page.last().map(|name| name.key().to_vec()) };
         let names: Vec<Name> = page.iter().map(|name| place(&zone.zone, name)).collect();
         marked += names.len();
-        let flags = RaiseFlags { priority: Priority::Bulk, ..RaiseFlags::default() };
-        inner.store.raise_page(zone.row.id, &names, after.clone(), flags).await?;
+        let how = Raise::derived(Priority::Bulk);
+        inner.store.raise_page(zone.row.id, &names, after.clone(), &how).await?;
         inner.work.notify_one();
     }
     tracing::info!(zone = %zone.row.name, names = marked, "existing names were matched with the zone");

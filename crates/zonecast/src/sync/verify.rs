@@ -9,11 +9,10 @@ use super::Inner;
 use crate::catalog::{View, ZoneEntry};
 use futures_util::StreamExt;
 use std::collections::BTreeMap;
-use std::hash::{DefaultHasher, Hash, Hasher};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
-use zonecast_core::{Name, RecordType};
+use zonecast_core::Name;
 use zonecast_dns::{QueryOptions, query};
 use zonecast_store::{KeyRow, StoreError, Verified};
 
@@ -23,7 +22,8 @@ const ROUND: usize = 2_000;
 const AT_ONCE: usize = 64;
 /// How long one server may take.
 const PATIENCE: Duration = Duration::from_secs(2);
-const DAY_MILLIS: i64 = 24 * 60 * 60 * 1000;
+/// When a key that should have been seen by now is looked at again.
+const LATER_MILLIS: i64 = 15 * 60 * 1000;
 
 /// What all servers of a zone together said of one key.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -123,20 +123,19 @@ fn verdict(zone: &ZoneEntry, key: KeyRow, finding: Finding, now: i64) -> Verifie
     let waited = now - key.updated_at;
     let in_time = waited < zone.settings.verify_millis();
     let (state, verified, again) = match finding {
-        Finding::Served => ("served", Some("served"), DAY_MILLIS / 2 + spread(&key.name, key.rtype) % DAY_MILLIS),
-        _ if in_time => ("applied", None, (waited / 2).clamp(50, 5_000)),
-        Finding::Stale => ("applied", Some("stale"), 15 * 60 * 1000),
-        Finding::Unreachable => ("applied", Some("unreachable"), 15 * 60 * 1000),
+        Finding::Served => ("served", Some("served"), None),
+        _ if in_time => ("applied", None, Some((waited / 2).clamp(50, 5_000))),
+        Finding::Stale => ("applied", Some("stale"), Some(LATER_MILLIS)),
+        Finding::Unreachable => ("applied", Some("unreachable"), Some(LATER_MILLIS)),
     };
     Verified {
         zone_id: key.zone_id,
         name: key.name,
         rtype: key.rtype,
-        updated_at: key.updated_at,
+        seen_updated_at: key.updated_at,
         state: state.to_owned(),
         verified: verified.map(str::to_owned),
-        verified_at: now,
-        due_at: now + again,
+        again_at: again.map(|wait| now + wait),
     }
 }
 
@@ -154,13 +153,6 @@ async fn refresh_stale(view: &View, verified: &[Verified]) {
     }
 }
 
-/// The same key always at the same time of day, all keys evenly over the day.
-fn spread(name: &Name, rtype: RecordType) -> i64 {
-    let mut hasher = DefaultHasher::new();
-    (name, rtype).hash(&mut hasher);
-    (hasher.finish() >> 1) as i64
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -170,7 +162,7 @@ mod tests {
         let key = KeyRow {
             zone_id: 1,
             name: Name::parse("www.example.com").unwrap(),
-            rtype: RecordType::A,
+            rtype: zonecast_core::RecordType::A,
             state: "applied".into(),
             applied: Vec::new(),
             ttl: zonecast_core::Ttl::DEFAULT,
