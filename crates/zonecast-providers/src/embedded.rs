@@ -119,7 +119,11 @@ impl Provider for Embedded {
                 Ok(true) if outcomes.iter().flatten().count() > refused => {}
                 Ok(true) if tries < TRIES => tries += 1,
                 Ok(true) => {
-                    break Outcome::Failed(about(zone, ErrorClass::Conflict, "the zone does not stand still"));
+                    break Outcome::Failed(about(
+                        zone,
+                        ErrorClass::Conflict,
+                        "the zone does not stand still",
+                    ));
                 }
             }
         };

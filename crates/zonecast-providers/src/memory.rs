@@ -270,7 +270,7 @@ impl Memory {
                 }
             }
         }
-        state.version += 1;
+        state.version += u64::from(outcomes.contains(&Outcome::Done));
         outcomes
     }
 }
@@ -297,7 +297,7 @@ fn change_one(
         }
         // A swap whose second half will be refused is refused as a whole: the name keeps its answer.
         if let Some(other) = changes.iter().filter(|other| other.name() == name).find_map(Change::after) {
-            check(limits, sets, other, Some(rtype))?;
+            check(limits, sets, other, changes)?;
         }
         let disabled: Vec<ObservedValue> = kept_disabled(sets.get(&key), change);
         match (sets.get_mut(&key), disabled.is_empty()) {
@@ -306,7 +306,7 @@ fn change_one(
         }
         return Ok(());
     };
-    check(limits, sets, after, None)?;
+    check(limits, sets, after, changes)?;
     let present = sets.get(&key);
     let spelled = |data: &RecordData| {
         let there = present.and_then(|set| set.values.iter().find(|there| there.data == *data));
@@ -332,8 +332,8 @@ fn kept_disabled(present: Option<&ObservedRRset>, change: &Change) -> Vec<Observ
     values.filter(|value| value.disabled && !named(&value.data)).cloned().collect()
 }
 
-/// Refuses what real services refuse. `gone` is a type at the name that goes in the same call.
-fn check(limits: &Capabilities, sets: &Sets, set: &RRset, gone: Option<RecordType>) -> Result<(), String> {
+/// Refuses what real services refuse; what goes in the same call is in nobody's way.
+fn check(limits: &Capabilities, sets: &Sets, set: &RRset, changes: &[Change]) -> Result<(), String> {
     limits.check(set)?;
     if set.values.is_empty() {
         return Err("a set without values".to_owned());
@@ -348,7 +348,11 @@ fn check(limits: &Capabilities, sets: &Sets, set: &RRset, gone: Option<RecordTyp
         return Err("more than one record".to_owned());
     }
     let others = sets.range((set.name.clone(), RecordType(0))..=(set.name.clone(), RecordType(u16::MAX)));
-    for ((_, other), _) in others.filter(|((_, other), _)| *other != set.rtype && Some(*other) != gone) {
+    let goes = |rtype: RecordType| {
+        let mut deletes = changes.iter().filter(|change| matches!(change, Change::Delete(_)));
+        deletes.any(|change| *change.name() == set.name && change.rtype() == rtype)
+    };
+    for ((_, other), _) in others.filter(|((_, other), _)| *other != set.rtype && !goes(*other)) {
         if set.rtype == RecordType::CNAME || *other == RecordType::CNAME {
             return Err(format!("conflicts with pre-existing {other}"));
         }
