@@ -353,8 +353,14 @@ async fn over_router(
     Ok((parts.status, parts.headers, bytes))
 }
 
+/// Makes ring the one TLS provider of this process. Calling it again changes nothing.
+pub fn install_crypto() {
+    let _ = rustls::crypto::ring::default_provider().install_default();
+}
+
 /// A client for plain HTTP loads no certificates: that alone would cost 60 ms at every start.
 fn http_client(tls: bool) -> Result<reqwest::Client, reqwest::Error> {
+    install_crypto();
     let builder = reqwest::Client::builder()
         .user_agent(concat!("zonecast/", env!("CARGO_PKG_VERSION")))
         .redirect(reqwest::redirect::Policy::none())

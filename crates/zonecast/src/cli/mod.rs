@@ -47,7 +47,7 @@ use std::process::ExitCode;
 /// Reads the command line, does what it says, and gives the exit code of design section 6.
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
-    crate::install_crypto();
+    crate::client::install_crypto();
     let runtime = match runtime(&cli.command) {
         Ok(runtime) => runtime,
         Err(error) => return Failure::Other(format!("cannot start: {error}")).report(),
