@@ -5,6 +5,9 @@
 //! process, over the same store and with the same leases. So there is one place where a wish is
 //! checked and stored, and a command cannot do what a key may not.
 
+use crate::app::App;
+use crate::config::Config;
+use crate::daemon;
 use crate::problem::Problem;
 use crate::service::Caller;
 use axum::body::Body;
@@ -12,6 +15,7 @@ use axum::http::{HeaderMap, Method, Request, StatusCode, header};
 use serde_json::Value;
 use std::time::Duration;
 use tower::ServiceExt;
+use zonecast_dns::{Server, ServerOptions};
 
 /// Largest answer taken from a router in this process.
 const ANSWER_BYTES_MAX: usize = 1 << 30;
@@ -286,8 +290,9 @@ impl Client {
 
     /// Whether something alive answers.
     pub async fn is_alive(&self) -> bool {
-        let probe = self.exchange(&Call::get("/livez"));
-        matches!(tokio::time::timeout(Duration::from_secs(2), probe).await, Ok(Ok((status, _, _))) if status.is_success())
+        let probe = Call::get("/livez");
+        let answer = tokio::time::timeout(Duration::from_secs(2), self.exchange(&probe)).await;
+        matches!(answer, Ok(Ok((status, _, _))) if status.is_success())
     }
 
     async fn exchange(&self, call: &Call) -> Result<(StatusCode, HeaderMap, bytes::Bytes), ClientError> {
@@ -351,6 +356,50 @@ async fn over_router(
     let bytes =
         axum::body::to_bytes(body, ANSWER_BYTES_MAX).await.map_err(|error| fail(error.to_string()))?;
     Ok((parts.status, parts.headers, bytes))
+}
+
+/// A Zonecast without a daemon: store, workers and a name server on a free loopback port, so that
+/// embedded zones can be verified like any others.
+pub struct InProcess {
+    /// Its parts.
+    pub app: App,
+    server: Option<Server>,
+    source: &'static str,
+}
+
+impl InProcess {
+    /// Opens the store and starts the workers; `source` is the door that the audit names.
+    pub async fn open(config: Config, source: &'static str) -> anyhow::Result<InProcess> {
+        let app = Box::pin(daemon::open(config)).await?;
+        let loopback = ServerOptions::new(([127, 0, 0, 1], 0).into());
+        let server = Server::start(app.authority.clone(), &loopback).ok();
+        if let Some(server) = &server {
+            app.engine.serve_at(server.local_addr());
+        }
+        app.engine.start();
+        Ok(InProcess { app, server, source })
+    }
+
+    /// A client with every right.
+    pub fn client(&self) -> Client {
+        Client::in_process(crate::api::router(self.app.clone()), Caller::local(self.source))
+    }
+
+    /// Where its name server answers.
+    pub fn dns(&self) -> Option<std::net::SocketAddr> {
+        self.server.as_ref().map(Server::local_addr)
+    }
+
+    /// Gives leases back and closes the store.
+    pub async fn close(self) {
+        self.app.engine.stop(Duration::from_secs(5)).await;
+        if let Some(server) = self.server {
+            server.shutdown().await;
+        }
+        if let Err(error) = self.app.store.close().await {
+            tracing::warn!(%error, "the store did not close cleanly");
+        }
+    }
 }
 
 /// Makes ring the one TLS provider of this process. Calling it again changes nothing.

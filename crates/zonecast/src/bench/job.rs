@@ -6,7 +6,8 @@ use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use zonecast_providers::{Deps, Provider};
+use zonecast_providers::Provider;
+use zonecast_providers::fields::{self, Deps, FieldError};
 
 /// A job as read.
 #[derive(Deserialize)]
@@ -69,14 +70,14 @@ impl Job {
 impl Target {
     /// The provider, ready to call; `Err` is a sentence.
     pub fn connect(&self) -> Result<Arc<dyn Provider>, String> {
-        if zonecast_providers::fields::kind(&self.kind).is_none() {
+        if fields::kind(&self.kind).is_none() {
             return Err(format!("{} is not supported yet", self.kind));
         }
-        let words = |errors: Vec<zonecast_providers::FieldError>| {
+        let words = |errors: Vec<FieldError>| {
             errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
         };
-        let settings = zonecast_providers::validate(&self.kind, &self.settings()).map_err(words)?;
-        zonecast_providers::connect(&self.kind, &settings, &Deps::default()).map_err(words)
+        let settings = fields::validate(&self.kind, &self.settings()).map_err(words)?;
+        fields::connect(&self.kind, &settings, &Deps::default()).map_err(words)
     }
 
     /// The job's words for a provider, in the words of its form.

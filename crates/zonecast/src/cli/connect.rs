@@ -4,14 +4,10 @@
 use super::args::Global;
 use super::failure::Failure;
 use super::output::Output;
-use crate::app::App;
-use crate::client::{Client, ClientError};
+use crate::client::{Client, ClientError, InProcess};
 use crate::config::Config;
-use crate::daemon::{self, Endpoints};
-use crate::service::Caller;
+use crate::daemon::Endpoints;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
-use zonecast_dns::{Server, ServerOptions};
 
 /// What a resource command works with.
 pub struct Context {
@@ -42,50 +38,6 @@ impl Context {
     pub async fn close(self) {
         if let Some(own) = self.own {
             own.close().await;
-        }
-    }
-}
-
-/// A Zonecast without a daemon: store, workers and a name server on a free loopback port, so that
-/// embedded zones can be verified like any others.
-pub struct InProcess {
-    /// Its parts.
-    pub app: App,
-    server: Option<Server>,
-    source: &'static str,
-}
-
-impl InProcess {
-    /// Opens the store and starts the workers; `source` is the door that the audit names.
-    pub async fn open(config: Config, source: &'static str) -> anyhow::Result<InProcess> {
-        let app = Box::pin(daemon::open(config)).await?;
-        let loopback = ServerOptions::new(([127, 0, 0, 1], 0).into());
-        let server = Server::start(app.authority.clone(), &loopback).ok();
-        if let Some(server) = &server {
-            app.engine.serve_at(server.local_addr());
-        }
-        app.engine.start();
-        Ok(InProcess { app, server, source })
-    }
-
-    /// A client with every right.
-    pub fn client(&self) -> Client {
-        Client::in_process(crate::api::router(self.app.clone()), Caller::local(self.source))
-    }
-
-    /// Where its name server answers.
-    pub fn dns(&self) -> Option<std::net::SocketAddr> {
-        self.server.as_ref().map(Server::local_addr)
-    }
-
-    /// Gives leases back and closes the store.
-    pub async fn close(self) {
-        self.app.engine.stop(Duration::from_secs(5)).await;
-        if let Some(server) = self.server {
-            server.shutdown().await;
-        }
-        if let Err(error) = self.app.store.close().await {
-            tracing::warn!(%error, "the store did not close cleanly");
         }
     }
 }

@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use std::net::SocketAddr;
 use std::time::Duration;
 use zonecast_core::{Name, RecordType};
-use zonecast_dns::resolve::{QueryError, QueryOptions, query};
+use zonecast_dns::{QueryError, QueryOptions, query};
 
 /// What to look at closely.
 #[derive(Args)]

@@ -28,7 +28,7 @@ enum ProviderCommand {
 /// Does it.
 pub fn run(args: &ProviderArgs, global: &Global) -> Result<Done, Failure> {
     let out = Output::new(global.output, global.quiet);
-    let all = zonecast_providers::list_json();
+    let all = zonecast_providers::fields::list_json();
     match &args.command {
         ProviderCommand::List => {
             let rows = all.as_array().into_iter().flatten().map(|kind| {

@@ -17,7 +17,7 @@ use std::net::{SocketAddr, TcpListener, UdpSocket};
 use std::path::Path;
 use std::time::Duration;
 use zonecast_core::{Name, RecordType};
-use zonecast_dns::resolve::{QueryOptions, query};
+use zonecast_dns::{QueryOptions, query};
 
 const ZONES: [&str; 3] = ["example.com", "2.0.192.in-addr.arpa", "8.b.d.0.1.0.0.2.ip6.arpa"];
 const HOST: &str = "vm-1.example.com";

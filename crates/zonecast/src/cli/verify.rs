@@ -4,8 +4,9 @@ use super::connect::Context;
 use super::failure::{Done, Failure};
 use super::output::{Output, text_at, text_of};
 use crate::client::Call;
+use crate::manager::is_served;
 use clap::Args;
-use serde_json::{Value, json};
+use serde_json::Value;
 
 /// A name to verify.
 #[derive(Args)]
@@ -33,11 +34,6 @@ pub async fn run(args: VerifyArgs, context: &Context) -> Result<Done, Failure> {
         text
     })?;
     Ok(if served { Done::Ok } else { Done::Failed })
-}
-
-/// The one boolean of the answer.
-pub fn is_served(data: &Value) -> bool {
-    ["/served", "/ok"].iter().filter_map(|at| data.pointer(at)).any(|value| *value == json!(true))
 }
 
 /// A list of objects with whatever fields they have, in the order of the first that has them.
