@@ -25,6 +25,9 @@ pub struct ZoneIndex {
     zones: Vec<Zone>,
     /// Open addressing by the hash of a zone name's key, at most half full.
     slots: Vec<Slot>,
+    /// One byte of each slot's hash, 0 for a free slot: most labels are no zone's, and these bytes
+    /// stay in the cache where the slots do not.
+    tags: Vec<u8>,
     networks: Networks,
 }
 
@@ -40,19 +43,21 @@ impl ZoneIndex {
     /// Sorts the zones and builds the index over them.
     pub fn new(mut zones: Vec<Zone>) -> ZoneIndex {
         zones.sort_by(|a, b| a.name.cmp(&b.name).then(a.id.cmp(&b.id)));
-        let mut slots = vec![Slot::default(); (zones.len() * 2).next_power_of_two().max(2)];
+        let size = (zones.len() * 2).next_power_of_two().max(2);
+        let (mut slots, mut tags) = (vec![Slot::default(); size], vec![0; size]);
         let mut first = 0;
         for group in zones.chunk_by(|a, b| a.name == b.name) {
-            let hash = group[0].name.key().iter().fold(SEED, |hash, byte| roll(hash, *byte));
-            let mut at = home(hash, slots.len());
-            while slots[at].count > 0 {
-                at = (at + 1) % slots.len();
+            let hash = finish(group[0].name.key().iter().fold(SEED, |hash, byte| roll(hash, *byte)));
+            let mut at = hash as usize & (size - 1);
+            while tags[at] != 0 {
+                at = (at + 1) & (size - 1);
             }
             slots[at] = Slot { hash, first, count: group.len() as u32 };
+            tags[at] = tag(hash);
             first += group.len() as u32;
         }
         let networks = Networks::new(&zones);
-        ZoneIndex { zones, slots, networks }
+        ZoneIndex { zones, slots, tags, networks }
     }
 
     /// Every zone, sorted by name and id.
@@ -81,10 +86,10 @@ impl ZoneIndex {
     /// ```
     pub fn zones_for(&self, name: &Name, rtype: RecordType) -> ZonesFor<'_> {
         let mut found = ZonesFor {
-            zones: &self.zones,
+            index: self,
             reverse: None,
             networks: Vec::new(),
-            hits: [(0, 0); MOST_ANCESTORS],
+            hits: [0; MOST_ANCESTORS],
             count: 0,
             hit: 0,
             within: 0,
@@ -139,16 +144,27 @@ impl ZoneIndex {
     }
 
     fn look_up(&self, hash: u64, key: &[u8], found: &mut ZonesFor<'_>) {
-        let mut at = home(hash, self.slots.len());
-        while self.slots[at].count > 0 {
-            let slot = self.slots[at];
-            if slot.hash == hash && self.zones[slot.first as usize].name.key() == key {
-                found.hits[found.count] = (slot.first, slot.count);
+        let hash = finish(hash);
+        let mut at = hash as usize & (self.tags.len() - 1);
+        while self.tags[at] != 0 {
+            if self.tags[at] == tag(hash) && self.is_at(at, hash, key) {
+                found.hits[found.count] = at as u32;
                 found.count += 1;
                 return;
             }
-            at = (at + 1) & (self.slots.len() - 1);
+            at = (at + 1) & (self.tags.len() - 1);
         }
+    }
+
+    fn is_at(&self, at: usize, hash: u64, key: &[u8]) -> bool {
+        let slot = self.slots[at];
+        slot.hash == hash && self.zones[slot.first as usize].name.key() == key
+    }
+
+    /// The zones of the name in this slot.
+    fn group(&self, slot: u32) -> &[Zone] {
+        let Slot { first, count, .. } = self.slots[slot as usize];
+        &self.zones[first as usize..(first + count) as usize]
     }
 }
 
@@ -188,25 +204,25 @@ fn keeps_cname(zone: &Zone, below: &Zone, name: &Name) -> bool {
 /// The zones a name belongs to, the deepest first; see [`ZoneIndex::zones_for`].
 #[derive(Clone, Debug)]
 pub struct ZonesFor<'a> {
-    zones: &'a [Zone],
+    index: &'a ZoneIndex,
     /// The name asked for, where the stricter rules for PTR apply.
     reverse: Option<Name>,
     /// Zones that match by network, narrowest first.
     networks: Vec<u32>,
-    /// Zone names met, the root first: first zone and number of zones.
-    hits: [(u32, u32); MOST_ANCESTORS],
+    /// The slots of the zone names met, the root first.
+    hits: [u32; MOST_ANCESTORS],
     count: usize,
     /// Steps taken through `networks`, then through `hits` from the deepest.
     hit: usize,
-    within: u32,
+    within: usize,
 }
 
 impl<'a> Iterator for ZonesFor<'a> {
     type Item = &'a Zone;
 
     fn next(&mut self) -> Option<&'a Zone> {
-        while let Some(index) = self.networks.get(self.hit) {
-            let zone = &self.zones[*index as usize];
+        while let Some(at) = self.networks.get(self.hit) {
+            let zone = &self.index.zones[*at as usize];
             self.hit += 1;
             if !(zone.longest && self.has_narrower(zone, self.hit - 1)) {
                 return Some(zone);
@@ -214,13 +230,11 @@ impl<'a> Iterator for ZonesFor<'a> {
         }
         loop {
             let level = self.count.checked_sub(self.hit - self.networks.len() + 1)?;
-            let (first, count) = self.hits[level];
-            if self.within == count {
+            let Some(zone) = self.index.group(self.hits[level]).get(self.within) else {
                 self.hit += 1;
                 self.within = 0;
                 continue;
-            }
-            let zone = &self.zones[(first + self.within) as usize];
+            };
             self.within += 1;
             if self.admits(zone) && !(zone.longest && self.has_deeper(zone, level)) {
                 return Some(zone);
@@ -242,16 +256,14 @@ impl ZonesFor<'_> {
 
     fn has_narrower(&self, zone: &Zone, before: usize) -> bool {
         let own = zone.network.map(|network| network.prefix_len());
-        self.networks[..before].iter().map(|index| &self.zones[*index as usize]).any(|other| {
+        self.networks[..before].iter().map(|at| &self.index.zones[*at as usize]).any(|other| {
             other.connection == zone.connection && other.network.map(|network| network.prefix_len()) > own
         })
     }
 
     fn has_deeper(&self, zone: &Zone, level: usize) -> bool {
-        self.hits[level + 1..self.count].iter().any(|(first, count)| {
-            let group = &self.zones[*first as usize..(*first + *count) as usize];
-            group.iter().any(|other| other.connection == zone.connection && self.admits(other))
-        })
+        let deeper = self.hits[level + 1..self.count].iter().flat_map(|slot| self.index.group(*slot));
+        deeper.filter(|other| other.connection == zone.connection).any(|other| self.admits(other))
     }
 }
 
@@ -262,9 +274,15 @@ fn roll(hash: u64, byte: u8) -> u64 {
     (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)
 }
 
-/// The slot where a search for this hash begins; FNV's low bits are its weak ones, so they are mixed.
-fn home(hash: u64, slots: usize) -> usize {
-    (hash.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32) as usize & (slots - 1)
+/// FNV's low bits are its weak ones; mixed, the low ones choose the slot and the high ones the tag.
+fn finish(hash: u64) -> u64 {
+    let mixed = hash.wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    mixed ^ (mixed >> 32)
+}
+
+/// Never 0, which marks a free slot.
+fn tag(hash: u64) -> u8 {
+    (hash >> 56) as u8 | 1
 }
 
 #[cfg(test)]

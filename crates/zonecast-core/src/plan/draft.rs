@@ -83,6 +83,7 @@ impl<'a> Draft<'a> {
     pub(super) fn wait(&mut self) {
         self.leave();
         self.verdict = KeyVerdict::Held;
+        self.read_only = true;
     }
 
     /// Everything goes: foreign values make room for another type because somebody asked.
@@ -112,12 +113,9 @@ impl<'a> Draft<'a> {
     fn look_only(&mut self, reason: &'static str) {
         self.read_only = true;
         let standing = |value: &RecordData| self.values().iter().any(|v| !v.disabled && v.data == *value);
-        let fulfilled = match (self.desired, self.applied) {
-            (Some(desired), _) => desired.values.iter().all(standing),
-            (None, Some(applied)) => !applied.values.iter().any(standing),
-            (None, None) => true,
-        };
-        if !fulfilled {
+        let wished = self.desired.iter().flat_map(|set| &set.values).all(standing);
+        let mut withdrawn = self.applied.iter().flat_map(|set| &set.values).filter(|v| !has(self.desired, v));
+        if !wished || withdrawn.any(standing) {
             let theirs = texts(self.values().iter());
             self.conflict(theirs, Some(reason));
         }

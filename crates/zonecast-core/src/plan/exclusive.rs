@@ -2,7 +2,7 @@
 //! may stand beside it. Decided here, over the drafts of all types at one name.
 
 use super::draft::Draft;
-use super::{KeyVerdict, NamePlanInput};
+use super::{KeyVerdict, NamePlanInput, Policy};
 use crate::record::RecordType;
 
 /// Makes the drafts of one name stand together: what cannot is put into conflict, unless somebody
@@ -18,7 +18,7 @@ pub(super) fn settle(input: &NamePlanInput<'_>, drafts: &mut [Draft<'_>]) {
     let mut others: Vec<&mut Draft<'_>> =
         before.iter_mut().chain(behind).filter(|draft| stands(draft)).collect();
     let wished = cname.desired.is_some() && cname.verdict == KeyVerdict::Equal;
-    if wished && input.name == input.apex {
+    if wished && input.name == input.apex && cname.change(&Policy::default()).is_some() {
         let theirs = others.iter().flat_map(|other| other.texts_after()).collect();
         cname.conflict(theirs, Some("a CNAME cannot stand at the apex of a zone"));
     } else if wished && !others.is_empty() {

@@ -40,7 +40,12 @@ pub fn plan_zone(input: &ZonePlanInput<'_>) -> Plan {
     let mut cut: Option<Cut> = None;
     let mut rest = Rest { observed: &input.observed.rrsets, desired: input.desired, applied: input.applied };
     let mut unsupported = input.unsupported;
-    while let Some((name, group)) = rest.next_name(unsupported.first().map(|key| &key.0)) {
+    let settles = !input.policy.rewrite && input.unsupported.is_empty();
+    loop {
+        if settles && cut.is_none() {
+            rest.skip_settled();
+        }
+        let Some((name, group)) = rest.next_name(unsupported.first().map(|key| &key.0)) else { break };
         if cut.as_ref().is_some_and(|cut| !name.is_within(&cut.name)) {
             cut = None;
         }
@@ -80,6 +85,40 @@ struct Rest<'a> {
 }
 
 impl<'a> Rest<'a> {
+    /// Skips names at which all three states agree. Sets are compared side by side, so that a name
+    /// is looked at once per set and state; where they differ it goes back to the name's first set.
+    /// Delegations are not skipped: the caller has to see them.
+    fn skip_settled(&mut self) {
+        let states = self.observed.iter().zip(self.desired).zip(self.applied);
+        let differs = |((observed, desired), applied): ((&ObservedRRset, &RRset), &RRset)| {
+            !(same(&observed.name, &desired.name)
+                && same(&desired.name, &applied.name)
+                && is_equal(desired, observed)
+                && desired.rtype != RecordType::NS
+                && desired.rtype == applied.rtype
+                && desired.values == applied.values)
+        };
+        let shortest = self.observed.len().min(self.desired.len()).min(self.applied.len());
+        let mut settled = states.map(differs).position(|differs| differs).unwrap_or(shortest);
+        while settled > 0 && self.goes_on_at(settled) {
+            settled -= 1;
+        }
+        self.observed = &self.observed[settled..];
+        self.desired = &self.desired[settled..];
+        self.applied = &self.applied[settled..];
+    }
+
+    /// Whether the name of the set before `at` has a set at `at`, in any state.
+    fn goes_on_at(&self, at: usize) -> bool {
+        let name = &self.observed[at - 1].name;
+        let next = [
+            self.observed.get(at).map(|set| &set.name),
+            self.desired.get(at).map(|set| &set.name),
+            self.applied.get(at).map(|set| &set.name),
+        ];
+        next.into_iter().flatten().any(|next| same(next, name))
+    }
+
     /// Takes the sets of the first name off all three states.
     fn next_name(&mut self, unsupported: Option<&'a Name>) -> Option<(&'a Name, Rest<'a>)> {
         let mut name = self.observed.first().map(|set| &set.name);
