@@ -72,7 +72,10 @@ async fn delete_server(state: &mut State, hostname: &str) -> anyhow::Result<()> 
     say(&format!("{hostname} deleted"));
     // 4. Update the inventory.
     state.inventory.retain(|server| server.hostname != hostname);
-    say(&format!("{} servers left", state.inventory.iter().filter(|server| !server.ip.is_unspecified()).count()));
+    say(&format!(
+        "{} servers left",
+        state.inventory.iter().filter(|server| !server.ip.is_unspecified()).count()
+    ));
     Ok(())
 }
 

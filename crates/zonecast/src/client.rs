@@ -240,8 +240,8 @@ impl Client {
             let data = Value::Null;
             return Ok(Answer { status: status.as_u16(), data, next_cursor: None, etag });
         }
-        let mut envelope: Value =
-            serde_json::from_slice(&bytes).map_err(|_| foreign(format!("no JSON but {}", excerpt(&bytes))))?;
+        let mut envelope: Value = serde_json::from_slice(&bytes)
+            .map_err(|_| foreign(format!("no JSON but {}", excerpt(&bytes))))?;
         let next_cursor = match envelope.get("next_cursor") {
             Some(Value::String(cursor)) => Some(cursor.clone()),
             Some(Value::Number(cursor)) => Some(cursor.to_string()),
@@ -396,9 +396,7 @@ impl InProcess {
         if let Some(server) = self.server {
             server.shutdown().await;
         }
-        if let Err(error) = self.app.store.close().await {
-            tracing::warn!(%error, "the store did not close cleanly");
-        }
+        self.app.store.close().await;
     }
 }
 
@@ -449,8 +447,16 @@ mod tests {
 
     fn router() -> axum::Router {
         axum::Router::new()
-            .route("/api/v1/hosts", post(async || (StatusCode::ACCEPTED, Json(json!({"success": true, "data": {"id": 1, "job_id": 7}})))))
-            .route("/api/v1/hosts/9", get(async || (StatusCode::NOT_FOUND, Json(Problem::missing("host", 9)))))
+            .route(
+                "/api/v1/hosts",
+                post(async || {
+                    (StatusCode::ACCEPTED, Json(json!({"success": true, "data": {"id": 1, "job_id": 7}})))
+                }),
+            )
+            .route(
+                "/api/v1/hosts/9",
+                get(async || (StatusCode::NOT_FOUND, Json(Problem::missing("host", 9)))),
+            )
             .route("/api/v1/odd", get(async || (StatusCode::BAD_GATEWAY, "a proxy speaks")))
     }
 

@@ -23,8 +23,8 @@ use serde_json::{Value, json};
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, Instant};
-use zonecast_core::host::parse_host_name;
 use zonecast_core::Name;
+use zonecast_core::host::parse_host_name;
 
 /// How often a call is sent again when the server does not answer, with growing pauses.
 const RETRIES: u32 = 4;
@@ -452,11 +452,20 @@ fn not_registered(name: &Name) -> Outcome {
 }
 
 fn contended(name: &Name) -> Outcome {
-    Outcome::plain(Status::Conflict, format!("{name} is being changed by others all the time; nothing was changed"))
+    Outcome::plain(
+        Status::Conflict,
+        format!("{name} is being changed by others all the time; nothing was changed"),
+    )
 }
 
-fn addresses_of(host: &Value) -> Vec<Value> {
-    host.get("addresses").and_then(Value::as_array).cloned().unwrap_or_default()
+/// A host's addresses as a body may hold them: what the answer tells beyond that is left out.
+pub fn addresses_of(host: &Value) -> Vec<Value> {
+    let all = host.get("addresses").and_then(Value::as_array);
+    let bare = |one: &Value| match one.get("reverse_name").filter(|name| !name.is_null()) {
+        Some(name) => json!({ "ip": text(one), "reverse_name": name }),
+        None => json!(text(one)),
+    };
+    all.into_iter().flatten().map(bare).collect()
 }
 
 fn ip_of(address: &Value) -> Option<IpAddr> {

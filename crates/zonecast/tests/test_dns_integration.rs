@@ -79,7 +79,10 @@ async fn test_dns_integration_a_second_address_is_asked_for_by_name() {
 
     dns.update_dns_record(HOST, ip("192.0.2.12")).await.unwrap();
     assert_eq!(values(server, HOST, RecordType::A).await, ["192.0.2.12"]);
-    assert_eq!(dns.update_dns_record("other.example.com", ip("192.0.2.1")).await.unwrap().status, Status::NotRegistered);
+    assert_eq!(
+        dns.update_dns_record("other.example.com", ip("192.0.2.1")).await.unwrap().status,
+        Status::NotRegistered
+    );
     dns.close().await;
 }
 

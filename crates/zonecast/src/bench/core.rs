@@ -11,8 +11,8 @@ use zonecast_core::derive::claims_of;
 use zonecast_core::matching::ZoneIndex;
 use zonecast_core::plan::{Hold, Policy, ZonePlanInput, plan_zone};
 use zonecast_core::{
-    AddressPolicy, ConnectionId, Host, HostAddress, Name, Observed, ObservedRRset, RRset, RecordData, RecordType, Ttl,
-    Zone, ZoneId,
+    AddressPolicy, ConnectionId, Host, HostAddress, Name, Observed, ObservedRRset, RRset, RecordData,
+    RecordType, Ttl, Zone, ZoneId,
 };
 
 /// Runs all three; `hosts` scales them (250,000 is the size of the goals).
@@ -76,7 +76,9 @@ fn matching(n: usize, zones: usize) -> anyhow::Result<()> {
         hits = names.iter().map(|name| index.zones_for(name, RecordType::A).count()).sum();
         times.push(start.elapsed().as_secs_f64());
     }
-    say(&json!({ "m": "8b", "names": n, "zones": zones, "match_s": median(times), "build_s": build, "hits": hits }))
+    say(
+        &json!({ "m": "8b", "names": n, "zones": zones, "match_s": median(times), "build_s": build, "hits": hits }),
+    )
 }
 
 /// 8c: everything from hosts to an empty-handed provider: derive, match, sort, plan.
@@ -166,6 +168,7 @@ fn peak() -> f64 {
 fn status(field: &str) -> f64 {
     let text = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let line = text.lines().find(|line| line.starts_with(field)).unwrap_or_default();
-    let kilobytes: f64 = line.split_whitespace().nth(1).and_then(|word| word.parse().ok()).unwrap_or_default();
+    let kilobytes: f64 =
+        line.split_whitespace().nth(1).and_then(|word| word.parse().ok()).unwrap_or_default();
     (kilobytes / 1024.0).round()
 }

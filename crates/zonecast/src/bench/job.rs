@@ -46,7 +46,8 @@ impl Job {
     /// Reads a job file.
     pub fn read(path: &Path) -> anyhow::Result<Job> {
         let text = std::fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
-        let mut job: Job = serde_json::from_slice(&text).with_context(|| format!("{} is not a job", path.display()))?;
+        let mut job: Job =
+            serde_json::from_slice(&text).with_context(|| format!("{} is not a job", path.display()))?;
         job.folder = path.parent().unwrap_or(Path::new(".")).to_owned();
         Ok(job)
     }
@@ -73,16 +74,17 @@ impl Target {
         if fields::kind(&self.kind).is_none() {
             return Err(format!("{} is not supported yet", self.kind));
         }
-        let words = |errors: Vec<FieldError>| {
-            errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
-        };
+        let words =
+            |errors: Vec<FieldError>| errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ");
         let settings = fields::validate(&self.kind, &self.settings()).map_err(words)?;
         fields::connect(&self.kind, &settings, &Deps::default()).map_err(words)
     }
 
     /// The job's words for a provider, in the words of its form.
     fn settings(&self) -> Map<String, Value> {
-        let text = |name: &str| self.fields.get(name).map(|v| v.as_str().map_or_else(|| v.to_string(), str::to_owned));
+        let text = |name: &str| {
+            self.fields.get(name).map(|v| v.as_str().map_or_else(|| v.to_string(), str::to_owned))
+        };
         let pairs: Vec<(&str, Option<String>)> = match self.kind.as_str() {
             "powerdns" => vec![("server_url", text("url")), ("api_key", text("key"))],
             "rfc2136" => vec![

@@ -47,7 +47,12 @@ async fn run(path: &Path, mode: Mode) -> anyhow::Result<bool> {
     for (target, provider) in &job.providers {
         let zones = job.zones.iter().filter(|(_, zone)| zone.targets.contains(target));
         let connection = match provider.connect() {
-            Ok(provider) => Arc::new(Connection { label: target.clone(), provider, turns: Semaphore::new(ZONES_AT_ONCE), given_up: AtomicBool::new(false) }),
+            Ok(provider) => Arc::new(Connection {
+                label: target.clone(),
+                provider,
+                turns: Semaphore::new(ZONES_AT_ONCE),
+                given_up: AtomicBool::new(false),
+            }),
             Err(error) => {
                 for (zone, _) in zones {
                     say(zone, target, &Err(ProviderError::new(ErrorClass::Unsupported, error.clone())));
@@ -95,7 +100,8 @@ impl Work {
         let file = job.dirty_file(zone);
         let dirty = match mode {
             Mode::Sync { full: false } if file.exists() => {
-                let mut names: Vec<Name> = wanted::load(&file, None)?.into_iter().map(|set| set.name).collect();
+                let mut names: Vec<Name> =
+                    wanted::load(&file, None)?.into_iter().map(|set| set.name).collect();
                 names.dedup();
                 Some(names)
             }
@@ -208,7 +214,9 @@ fn say(zone: &str, provider: &str, result: &Result<Plan, ProviderError>) {
             let counts = plan.counts();
             json!({ "zone": zone, "provider": provider, "ok": true, "creates": counts.creates, "replaces": counts.replaces, "deletes": counts.deletes })
         }
-        Err(error) => json!({ "zone": zone, "provider": provider, "ok": false, "class": error.class.as_str(), "error": error.message }),
+        Err(error) => {
+            json!({ "zone": zone, "provider": provider, "ok": false, "class": error.class.as_str(), "error": error.message })
+        }
     };
     let _ = writeln!(std::io::stdout(), "{line}");
 }

@@ -17,7 +17,8 @@ type Row = (String, String, u32, Vec<String>);
 /// Reads the job's JSON, checks every value, and writes the sorted form.
 pub fn import(json: &Path, to: &Path) -> anyhow::Result<()> {
     let text = std::fs::read(json).with_context(|| format!("cannot read {}", json.display()))?;
-    let rows: Vec<Row> = serde_json::from_slice(&text).with_context(|| format!("{} is not a zone", json.display()))?;
+    let rows: Vec<Row> =
+        serde_json::from_slice(&text).with_context(|| format!("{} is not a zone", json.display()))?;
     let mut sets = Vec::with_capacity(rows.len());
     for (name, rtype, ttl, values) in rows {
         let rtype: RecordType = rtype.parse()?;
@@ -82,7 +83,9 @@ struct Reader<'a> {
 
 impl<'a> Reader<'a> {
     fn take(&mut self, count: usize) -> anyhow::Result<&'a [u8]> {
-        let Some((taken, rest)) = self.rest.split_at_checked(count) else { bail!("the wanted file is cut short") };
+        let Some((taken, rest)) = self.rest.split_at_checked(count) else {
+            bail!("the wanted file is cut short")
+        };
         self.rest = rest;
         Ok(taken)
     }
@@ -109,10 +112,17 @@ mod tests {
     fn what_was_imported_is_loaded_sorted_and_by_name() {
         let dir = tempfile::tempdir().unwrap();
         let (json, file) = (dir.path().join("z.json"), dir.path().join("z"));
-        std::fs::write(&json, r#"[["b.example.", "A", 300, ["192.0.2.2", "192.0.2.1"]], ["a.example.", "TXT", 60, ["x y"]]]"#).unwrap();
+        std::fs::write(
+            &json,
+            r#"[["b.example.", "A", 300, ["192.0.2.2", "192.0.2.1"]], ["a.example.", "TXT", 60, ["x y"]]]"#,
+        )
+        .unwrap();
         import(&json, &file).unwrap();
         let all = load(&file, None).unwrap();
-        assert_eq!(all.iter().map(|set| set.name.to_string()).collect::<Vec<_>>(), ["a.example", "b.example"]);
+        assert_eq!(
+            all.iter().map(|set| set.name.to_string()).collect::<Vec<_>>(),
+            ["a.example", "b.example"]
+        );
         assert_eq!(all[1].values.len(), 2);
         let one = load(&file, Some(&[Name::parse("b.example").unwrap()])).unwrap();
         assert_eq!(one, all[1..]);

@@ -98,8 +98,6 @@ pub enum Command {
     Key(super::key::KeyArgs),
     /// The configuration in force
     Config(super::config::ConfigArgs),
-    /// A consistent copy of the store
-    Backup(super::backup::BackupArgs),
     /// Measure Zonecast itself
     Bench(super::bench::BenchArgs),
     /// Completions for a shell

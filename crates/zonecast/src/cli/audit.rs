@@ -5,7 +5,7 @@ use super::failure::{Done, Failure};
 use super::output::{Column, text_at};
 use crate::client::Call;
 use clap::{Args, Subcommand};
-use serde_json::{Value, json};
+use serde_json::json;
 
 /// The audit.
 #[derive(Args)]
@@ -54,14 +54,14 @@ pub async fn run(args: AuditArgs, context: &Context) -> Result<Done, Failure> {
             let data = context.client.send(Call::get("audit/verify")).await?.data;
             let whole = data["ok"] == json!(true);
             context.out.show(&data, |out| match whole {
-                true => format!("{}: {} lines, the chain is unbroken", out.paint("ok"), count(&data)),
+                true => format!(
+                    "{}: {} lines, the chain is unbroken",
+                    out.paint("ok"),
+                    text_at(&data, "/checked")
+                ),
                 false => format!("{}: {}", out.paint("failed"), text_at(&data, "/message")),
             })?;
             Ok(if whole { Done::Ok } else { Done::Failed })
         }
     }
-}
-
-fn count(data: &Value) -> String {
-    ["/checked", "/lines", "/rows"].iter().map(|at| text_at(data, at)).find(|t| !t.is_empty()).unwrap_or_default()
 }

@@ -52,7 +52,9 @@ fn advice(config: &crate::config::Config) -> Vec<String> {
         advice.push(format!("http = {}: the API is plain HTTP there; put a TLS proxy in front", config.http));
     }
     if config.store.starts_with("postgres") {
-        advice.push("store: a replicated PostgreSQL keeps what was answered only with synchronous commit".to_owned());
+        advice.push(
+            "store: a replicated PostgreSQL keeps what was answered only with synchronous commit".to_owned(),
+        );
     }
     advice
 }
@@ -76,14 +78,17 @@ mod tests {
         let defaults = toml::Value::try_from(Config::default()).unwrap();
         let file: toml::Value = toml::from_str(text).unwrap();
         for key in keys("", &defaults) {
-            let present = keys("", &file).contains(&key) || text.lines().any(|line| line.starts_with(&format!("# {key} =")));
+            let present = keys("", &file).contains(&key)
+                || text.lines().any(|line| line.starts_with(&format!("# {key} =")));
             assert!(present, "config.defaults.toml does not name {key}");
         }
     }
 
     fn keys(path: &str, value: &toml::Value) -> Vec<String> {
         match value {
-            toml::Value::Table(table) => table.iter().flat_map(|(key, value)| keys(&format!("{path}.{key}"), value)).collect(),
+            toml::Value::Table(table) => {
+                table.iter().flat_map(|(key, value)| keys(&format!("{path}.{key}"), value)).collect()
+            }
             _ => vec![path.trim_start_matches('.').to_owned()],
         }
     }

@@ -59,7 +59,9 @@ pub fn config(global: &Global) -> Result<Config, Failure> {
     let usual = Path::new("zonecast.toml");
     let mut config = match &global.config {
         Some(path) => Config::read(path).map_err(|error| Failure::Usage(format!("{error:#}")))?,
-        None if usual.is_file() => Config::read(usual).map_err(|error| Failure::Usage(format!("{error:#}")))?,
+        None if usual.is_file() => {
+            Config::read(usual).map_err(|error| Failure::Usage(format!("{error:#}")))?
+        }
         None => Config::default(),
     };
     if let Some(data) = &global.data {

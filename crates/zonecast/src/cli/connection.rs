@@ -63,6 +63,7 @@ pub const CONNECTION: Resource = Resource {
     path: "connections",
     noun: "connection",
     name: "name",
+    plans: false,
     columns: &[
         ("ID", "/id"),
         ("NAME", "/name"),
@@ -108,6 +109,8 @@ pub async fn run(args: ConnectionArgs, context: &Context) -> Result<Done, Failur
             let id = CONNECTION.find(context, &connection).await?;
             super::zone::test(context, "connections", id).await
         }
-        ConnectionCommand::Remove { connection } => CONNECTION.remove(context, &connection, |call| call).await,
+        ConnectionCommand::Remove { connection } => {
+            CONNECTION.remove(context, &connection, |call| call).await
+        }
     }
 }

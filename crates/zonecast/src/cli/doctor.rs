@@ -64,8 +64,12 @@ pub async fn run(args: DoctorArgs, global: &Global) -> Result<Done, Failure> {
     let embedded = connect::endpoints(&config.data).and_then(|found| found.dns.parse().ok());
     if let Some(name) = &name {
         direct(name, embedded, coredns, &config, &mut findings).await;
-    } else {
-        findings.push(ok("TTL", format!("{} s where host, zone and pool name none", config.orchestrator.dns.ttl)));
+    }
+    if !findings.iter().any(|one| one.step == "TTL") {
+        findings.push(ok(
+            "TTL",
+            format!("{} s where host, zone and pool name none", config.orchestrator.dns.ttl),
+        ));
     }
     resolver(name.as_ref(), &mut findings).await;
     print(&out, &findings)?;
@@ -115,21 +119,33 @@ fn url(config: &Config, findings: &mut Vec<Finding>) -> Option<Endpoint> {
 }
 
 /// A default that nobody answers is no fault: not everybody runs CoreDNS.
-async fn network(config: &Config, endpoint: Option<&Endpoint>, findings: &mut Vec<Finding>) -> Option<SocketAddr> {
+async fn network(
+    config: &Config,
+    endpoint: Option<&Endpoint>,
+    findings: &mut Vec<Finding>,
+) -> Option<SocketAddr> {
     let step = "network";
     let endpoint = endpoint?;
-    let wanted = *config != Config::default() && config.orchestrator.dns.coredns_url != Config::default().orchestrator.dns.coredns_url;
+    let wanted = *config != Config::default()
+        && config.orchestrator.dns.coredns_url != Config::default().orchestrator.dns.coredns_url;
     let addresses = match endpoint.addresses() {
         Ok(addresses) if !addresses.is_empty() => addresses,
         _ => {
-            findings.push(fail(step, format!("{} has no address", endpoint.host), "correct the host in coredns_url"));
+            findings.push(fail(
+                step,
+                format!("{} has no address", endpoint.host),
+                "correct the host in coredns_url",
+            ));
             return None;
         }
     };
     for address in &addresses {
         let options = QueryOptions { timeout: Duration::from_secs(2), ..QueryOptions::default() };
         if let Ok(answer) = query(*address, &Name::root(), RecordType::NS, options).await {
-            findings.push(ok(step, format!("a name server answers at {address} in {} ms", answer.elapsed.as_millis())));
+            findings.push(ok(
+                step,
+                format!("a name server answers at {address} in {} ms", answer.elapsed.as_millis()),
+            ));
             return Some(*address);
         }
     }
@@ -146,9 +162,11 @@ async fn key(client: &Client) -> Finding {
     let step = "key";
     match client.send(Call::get("zones").query("limit", 1)).await {
         Ok(_) => ok(step, "the API opens"),
-        Err(ClientError::Problem(problem)) if [401, 403].contains(&problem.status) => {
-            fail(step, problem.detail, "give a key with --key or ZONECAST_KEY, or --data of the daemon's folder")
-        }
+        Err(ClientError::Problem(problem)) if [401, 403].contains(&problem.status) => fail(
+            step,
+            problem.detail,
+            "give a key with --key or ZONECAST_KEY, or --data of the daemon's folder",
+        ),
         Err(error) => fail(step, error.to_string(), "look at the daemon's log"),
     }
 }
@@ -162,10 +180,16 @@ async fn zones(client: &Client) -> Finding {
     let ill: Vec<String> = rows
         .iter()
         .filter(|row| text_at(row, "/state") != "ok")
-        .map(|row| format!("{} {}: {}", text_at(row, "/name"), text_at(row, "/state"), text_at(row, "/last_error")))
+        .map(|row| {
+            format!("{} {}: {}", text_at(row, "/name"), text_at(row, "/state"), text_at(row, "/last_error"))
+        })
         .collect();
     match (rows.len(), ill.as_slice()) {
-        (0, _) => warn(step, "no zone is configured, so nothing is written anywhere", "zonecast zone add example.com --provider ..."),
+        (0, _) => warn(
+            step,
+            "no zone is configured, so nothing is written anywhere",
+            "zonecast zone add example.com --provider ...",
+        ),
         (n, []) => ok(step, format!("{n} configured, none in trouble")),
         (_, ill) => fail(step, ill.join("; "), "zonecast zone test ZONE says what the provider answers"),
     }
@@ -205,22 +229,38 @@ async fn direct(
         if answers.is_empty() {
             let next = "zonecast verify NAME asks the zone's own servers";
             let message = format!("{server} has no address or reverse name for {name}{trouble}");
-            findings.push(if step == "direct query" { warn(step, message, next) } else { warn(step, message, "does CoreDNS serve this zone?") });
+            findings.push(if step == "direct query" {
+                warn(step, message, next)
+            } else {
+                warn(step, message, "does CoreDNS serve this zone?")
+            });
             continue;
         }
         let texts: Vec<String> = answers.iter().map(|(text, _)| text.clone()).collect();
         findings.push(ok(step, format!("{server}: {}", texts.join(", "))));
         let ttl: Vec<String> = answers.iter().map(|(_, ttl)| format!("{ttl} s")).collect();
-        findings.push(ok("TTL", format!("{} in the answer; {} s where nothing names one", ttl.join(", "), config.orchestrator.dns.ttl)));
+        findings.push(ok(
+            "TTL",
+            format!(
+                "{} in the answer; {} s where nothing names one",
+                ttl.join(", "),
+                config.orchestrator.dns.ttl
+            ),
+        ));
     }
 }
 
 async fn resolver(name: Option<&Name>, findings: &mut Vec<Finding>) {
     let step = "resolver";
     let text = std::fs::read_to_string("/etc/resolv.conf").unwrap_or_default();
-    let servers: Vec<&str> = text.lines().filter_map(|line| line.trim().strip_prefix("nameserver")).map(str::trim).collect();
+    let servers: Vec<&str> =
+        text.lines().filter_map(|line| line.trim().strip_prefix("nameserver")).map(str::trim).collect();
     let Some(first) = servers.first() else {
-        findings.push(warn(step, "/etc/resolv.conf names no server", "programs on this machine resolve nothing by DNS"));
+        findings.push(warn(
+            step,
+            "/etc/resolv.conf names no server",
+            "programs on this machine resolve nothing by DNS",
+        ));
         return;
     };
     let said = format!("programs here ask {} (Zonecast's own checks never do)", servers.join(", "));
@@ -230,9 +270,14 @@ async fn resolver(name: Option<&Name>, findings: &mut Vec<Finding>) {
     };
     let (answers, trouble) = ask(SocketAddr::new(ip, 53), name, true).await;
     findings.push(if answers.is_empty() {
-        warn(step, format!("{said}; it does not know {name}{trouble}"), "the zone is not delegated to the server, or an old answer is cached")
+        warn(
+            step,
+            format!("{said}; it does not know {name}{trouble}"),
+            "the zone is not delegated to the server, or an old answer is cached",
+        )
     } else {
-        let texts: Vec<String> = answers.into_iter().map(|(text, ttl)| format!("{text} (TTL {ttl})")).collect();
+        let texts: Vec<String> =
+            answers.into_iter().map(|(text, ttl)| format!("{text} (TTL {ttl})")).collect();
         ok(step, format!("{said}; it answers {}", texts.join(", ")))
     });
 }
@@ -240,12 +285,17 @@ async fn resolver(name: Option<&Name>, findings: &mut Vec<Finding>) {
 /// Every A, AAAA and PTR a server has at a name, each with its TTL; and what went wrong.
 async fn ask(server: SocketAddr, name: &Name, recursion_desired: bool) -> (Vec<(String, u32)>, String) {
     let types = if name.is_reverse() { vec![RecordType::PTR] } else { vec![RecordType::A, RecordType::AAAA] };
-    let options = QueryOptions { timeout: Duration::from_secs(2), recursion_desired, ..QueryOptions::default() };
+    let options =
+        QueryOptions { timeout: Duration::from_secs(2), recursion_desired, ..QueryOptions::default() };
     let (mut found, mut trouble) = (Vec::new(), String::new());
     for rtype in types {
         match query(server, name, rtype, options).await {
             Ok(answer) => match answer.rrset(name, rtype) {
-                Some(set) => found.extend(set.values.iter().map(|value| (format!("{rtype} {}", value.to_text()), set.ttl.seconds()))),
+                Some(set) => found.extend(
+                    set.values
+                        .iter()
+                        .map(|value| (format!("{rtype} {}", value.to_text()), set.ttl.seconds())),
+                ),
                 None => trouble = format!(" ({:?})", answer.rcode),
             },
             Err(QueryError::Timeout(_)) => return (found, " (it does not answer)".to_owned()),
@@ -258,12 +308,15 @@ async fn ask(server: SocketAddr, name: &Name, recursion_desired: bool) -> (Vec<(
 fn print(out: &Output, findings: &[Finding]) -> Result<(), Failure> {
     let rows: Vec<Value> = findings
         .iter()
-        .map(|one| json!({ "step": one.step, "result": one.result, "message": one.message, "next": one.next }))
+        .map(
+            |one| json!({ "step": one.step, "result": one.result, "message": one.message, "next": one.next }),
+        )
         .collect();
     let data = Value::Array(rows);
     out.show(&data, |out| {
         let lines = findings.iter().map(|one| {
-            let next = if one.next.is_empty() { String::new() } else { format!("\n{:22}-> {}", "", one.next) };
+            let next =
+                if one.next.is_empty() { String::new() } else { format!("\n{:22}-> {}", "", one.next) };
             let pad = " ".repeat(5 - one.result.len());
             format!("{}{pad} {:15} {}{next}", out.paint(one.result), one.step, one.message)
         });

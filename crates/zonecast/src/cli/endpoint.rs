@@ -22,12 +22,19 @@ impl Endpoint {
         let text = text.trim();
         let (scheme, rest) = text.split_once("://").unwrap_or(("", text));
         if !["", "http", "https", "dns", "udp", "tcp"].contains(&scheme) {
-            return Err(format!("{text:?} begins with {scheme}://; write host:port, dns://host:port or http://host:53"));
+            return Err(format!(
+                "{text:?} begins with {scheme}://; write host:port, dns://host:port or http://host:53"
+            ));
         }
         let rest = rest.split(['/', '?', '#']).next().unwrap_or_default();
-        let (host, port) = split(rest).ok_or_else(|| format!("{text:?} has no host and port, such as localhost:53"))?;
+        let (host, port) =
+            split(rest).ok_or_else(|| format!("{text:?} has no host and port, such as localhost:53"))?;
         let port = match port {
-            Some(port) => port.parse().ok().filter(|port| *port != 0).ok_or_else(|| format!("{port:?} is not a port"))?,
+            Some(port) => port
+                .parse()
+                .ok()
+                .filter(|port| *port != 0)
+                .ok_or_else(|| format!("{port:?} is not a port"))?,
             None => 53,
         };
         Ok(Endpoint { scheme: scheme.to_owned(), host: host.to_owned(), port })

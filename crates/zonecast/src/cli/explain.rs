@@ -2,7 +2,7 @@
 
 use super::connect::Context;
 use super::failure::{Done, Failure};
-use super::output::Column;
+use super::output::{Column, text_at};
 use crate::client::Call;
 use clap::Args;
 use serde_json::Value;
@@ -18,37 +18,29 @@ pub struct ExplainArgs {
 }
 
 const ZONES: &[Column] = &[
-    ("ZONE", "/zone_id"),
-    ("NAME", "/zone"),
+    ("ID", "/zone_id"),
+    ("ZONE", "/zone"),
     ("PROVIDER", "/provider"),
-    ("WRITTEN", "/written"),
-    ("AS", "/name"),
-    ("WHY", "/why"),
+    ("WRITTEN", "/matches"),
+    ("WHY", "/reason"),
 ];
+const CLAIMS: &[Column] = &[("WANTED BY", "/owner"), ("TYPE", "/type"), ("VALUE", "/value"), ("TTL", "/ttl")];
 
 /// Does it.
 pub async fn run(args: ExplainArgs, context: &Context) -> Result<Done, Failure> {
     let call = Call::get("explain").query("name", &args.name).query_opt("type", args.rtype);
     let data = context.client.send(call).await?.data;
     context.out.show(&data, |out| {
-        let mut text = String::new();
-        for (head, list) in data.as_object().into_iter().flatten() {
-            match list {
-                Value::Array(rows) if rows.iter().all(Value::is_object) && !rows.is_empty() => {
-                    text.push_str(&format!("\n{}\n", generic(out, head, rows)));
-                }
-                other => text.push_str(&format!("{head}: {}\n", super::output::text_of(other))),
+        let mut text = format!("{} {}", text_at(&data, "/name"), text_at(&data, "/type"));
+        for (columns, list, none) in
+            [(ZONES, "zones", "no zone is configured"), (CLAIMS, "claims", "nobody wants it")]
+        {
+            match data.get(list).and_then(Value::as_array) {
+                Some(rows) if !rows.is_empty() => text.push_str(&format!("\n\n{}", out.rows(columns, rows))),
+                _ => text.push_str(&format!("\n\n{none}")),
             }
         }
-        if let Value::Array(rows) = &data { out.rows(ZONES, rows) } else { text }
+        text
     })?;
     Ok(Done::Ok)
-}
-
-/// A list of objects with whatever fields they have.
-fn generic(out: &super::output::Output, head: &str, rows: &[Value]) -> String {
-    if head == "zones" && rows.iter().all(|row| row.get("why").is_some()) {
-        return out.rows(ZONES, rows);
-    }
-    super::verify::any_table(out, rows)
 }

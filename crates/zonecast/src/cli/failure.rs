@@ -16,8 +16,6 @@ pub enum Done {
     Partial,
     /// A plan was asked for and there is something to do.
     PlanNotEmpty,
-    /// What was asked about is in conflict.
-    Conflict,
 }
 
 impl Done {
@@ -26,7 +24,6 @@ impl Done {
         ExitCode::from(match self {
             Done::Ok => 0,
             Done::Failed => 1,
-            Done::Conflict => 4,
             Done::Partial => 5,
             Done::PlanNotEmpty => 6,
         })
@@ -76,7 +73,9 @@ impl Failure {
                     }
                 }
                 if problem.status == 401 {
-                    text.push_str("\n  give a key with --key or ZONECAST_KEY, or --data of the daemon's folder");
+                    text.push_str(
+                        "\n  give a key with --key or ZONECAST_KEY, or --data of the daemon's folder",
+                    );
                 }
                 text
             }

@@ -131,7 +131,14 @@ const HOST: Resource = Resource {
     path: "hosts",
     noun: "host",
     name: "fqdn",
-    columns: &[("ID", "/id"), ("NAME", "/fqdn"), ("ADDRESSES", "/addresses"), ("TTL", "/ttl"), ("STATE", "/state")],
+    plans: true,
+    columns: &[
+        ("ID", "/id"),
+        ("NAME", "/fqdn"),
+        ("ADDRESSES", "/addresses"),
+        ("TTL", "/ttl"),
+        ("STATE", "/state"),
+    ],
     fields: &[
         ("ID", "/id"),
         ("NAME", "/fqdn"),
@@ -214,7 +221,10 @@ async fn set(context: &Context, args: SetArgs) -> Result<Done, Failure> {
 }
 
 async fn rdns(context: &Context, host: &str, ip: &str, name: Option<String>) -> Result<Done, Failure> {
-    change_addresses(context, host, Map::new(), |all| rename(all, ip, name.as_deref())).await
+    let id = HOST.find(context, host).await?;
+    let path = format!("hosts/{id}/addresses/{}/reverse_name", crate::client::escape(ip));
+    let call = Call::new(axum::http::Method::PUT, path).body(json!({ "reverse_name": name }));
+    HOST.act(context, call).await
 }
 
 async fn state(context: &Context, host: &str, state: &str) -> Result<Done, Failure> {
@@ -231,7 +241,7 @@ async fn change_addresses(
     change: impl FnOnce(&mut Vec<Value>) -> Result<(), Failure>,
 ) -> Result<Done, Failure> {
     let now = HOST.get(context, host).await?;
-    let mut all = now.data.get("addresses").and_then(Value::as_array).cloned().unwrap_or_default();
+    let mut all = crate::manager::addresses_of(&now.data);
     change(&mut all)?;
     body.insert("addresses".to_owned(), Value::Array(all));
     let mut call = Call::patch(format!("hosts/{}", text_at(&now.data, "/id")), Value::Object(body));

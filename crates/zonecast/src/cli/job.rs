@@ -51,6 +51,7 @@ const JOB: Resource = Resource {
     path: "jobs",
     noun: "job",
     name: "id",
+    plans: false,
     columns: &[
         ("ID", "/id"),
         ("WHAT", "/title"),
@@ -80,8 +81,12 @@ pub async fn run(args: JobArgs, context: &Context) -> Result<Done, Failure> {
         JobCommand::List { state } => JOB.list(context, Call::get("jobs").query_opt("state", state)).await,
         JobCommand::Show { job } => JOB.show(context, &job.to_string()).await,
         JobCommand::Follow { job } => follow(context, job).await,
-        JobCommand::Retry { job } => JOB.act(context, Call::post(format!("jobs/{job}/retry"), json!({}))).await,
-        JobCommand::Cancel { job } => JOB.act(context, Call::post(format!("jobs/{job}/cancel"), json!({}))).await,
+        JobCommand::Retry { job } => {
+            JOB.act(context, Call::post(format!("jobs/{job}/retry"), json!({}))).await
+        }
+        JobCommand::Cancel { job } => {
+            JOB.act(context, Call::post(format!("jobs/{job}/cancel"), json!({}))).await
+        }
     }
 }
 
@@ -103,7 +108,9 @@ async fn follow(context: &Context, id: i64) -> Result<Done, Failure> {
         }
         printed = lines.len();
         if over {
-            context.out.show(&job, |out| format!("job {id}: {}", out.paint(job["state"].as_str().unwrap_or("?"))))?;
+            context
+                .out
+                .show(&job, |out| format!("job {id}: {}", out.paint(job["state"].as_str().unwrap_or("?"))))?;
             return Ok(wait::verdict(&job));
         }
         tokio::time::sleep(Duration::from_millis(300)).await;

@@ -43,6 +43,7 @@ const KEY: Resource = Resource {
     path: "keys",
     noun: "key",
     name: "name",
+    plans: false,
     columns: &[
         ("ID", "/id"),
         ("NAME", "/name"),

@@ -9,7 +9,6 @@
 mod approve;
 mod args;
 mod audit;
-mod backup;
 mod bench;
 mod completions;
 mod config;
@@ -82,7 +81,6 @@ async fn run(cli: Cli) -> Result<Done, Failure> {
         Command::Config(args) => return config::run(&args, &global),
         Command::Completions(args) => return completions::run(&args),
         Command::Man(args) => return completions::man(&args),
-        Command::Backup(args) => return Box::pin(backup::run(args, &global)).await,
         Command::Doctor(args) => return Box::pin(doctor::run(args, &global)).await,
         _ => {}
     }

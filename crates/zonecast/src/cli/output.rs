@@ -139,8 +139,8 @@ fn colour_of(word: &str) -> Option<Color> {
         "ok" | "served" | "done" | "yes" | "active" => Some(Color::Green),
         "pending" | "applied" | "retrying" | "held" | "queued" | "running" | "partial" | "stale" | "warn"
         | "paused" | "probing" | "suspended" | "deleting" => Some(Color::Yellow),
-        "failed" | "fail" | "conflict" | "contested" | "unsupported" | "occluded" | "unreachable" | "parked"
-        | "open" | "no" | "no_matching_zone" => Some(Color::Red),
+        "failed" | "fail" | "conflict" | "contested" | "unsupported" | "occluded" | "unreachable"
+        | "parked" | "open" | "no" | "no_matching_zone" => Some(Color::Red),
         _ => None,
     }
 }
@@ -175,7 +175,8 @@ mod tests {
     #[test]
     fn a_table_leaves_out_what_nobody_filled() {
         let out = Output { format: Format::Table, quiet: false, colour: false };
-        let rows = [json!({"id": 1, "addresses": ["192.0.2.1", {"ip": "192.0.2.2", "reverse_name": "m.example"}]})];
+        let rows =
+            [json!({"id": 1, "addresses": ["192.0.2.1", {"ip": "192.0.2.2", "reverse_name": "m.example"}]})];
         let text = out.rows(&[("ID", "/id"), ("ADDRESSES", "/addresses"), ("TTL", "/ttl")], &rows);
         assert!(text.contains("192.0.2.1, 192.0.2.2 (m.example)") && !text.contains("TTL"), "{text}");
     }

@@ -28,7 +28,7 @@ pub async fn resume(args: PauseArgs, context: &Context) -> Result<Done, Failure>
 }
 
 async fn set(args: PauseArgs, context: &Context, paused: bool) -> Result<Done, Failure> {
-    let mut body = json!({ "paused": paused });
+    let mut body = json!({});
     let mut what = "everything".to_owned();
     if let Some(zone) = &args.zone {
         body["zone_id"] = json!(super::zone::ZONE.find(context, zone).await?);
@@ -38,7 +38,8 @@ async fn set(args: PauseArgs, context: &Context, paused: bool) -> Result<Done, F
         body["connection_id"] = json!(super::connection::CONNECTION.find(context, connection).await?);
         what = format!("connection {connection}");
     }
-    let data = context.client.send(Call::post("pause", body)).await?.data;
+    let verb = if paused { "pause" } else { "resume" };
+    let data = context.client.send(Call::post(verb, body)).await?.data;
     let word = if paused { "paused: nothing is written" } else { "resumed" };
     context.out.show(&data, |_| format!("{what} {word}"))?;
     Ok(Done::Ok)

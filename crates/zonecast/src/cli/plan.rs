@@ -2,7 +2,7 @@
 
 use super::connect::Context;
 use super::failure::{Done, Failure};
-use super::output::{Output, text_at, text_of};
+use super::output::{Output, text_at};
 use crate::client::Call;
 use clap::Args;
 use serde_json::Value;
@@ -32,84 +32,53 @@ pub async fn ask(context: &Context, zone: Option<i64>) -> Result<Done, Failure> 
 
 /// Prints a plan; also what `--dry-run` gives.
 pub fn print(context: &Context, data: &Value) -> Result<Done, Failure> {
-    let changes = count(data);
-    context.out.show(data, |out| text(out, data, changes))?;
-    Ok(if changes == 0 { Done::Ok } else { Done::PlanNotEmpty })
+    context.out.show(data, |out| text(out, data))?;
+    let unread = zones(data).iter().any(|zone| zone.get("error").is_some_and(|error| !error.is_null()));
+    Ok(match (data["empty"] == Value::Bool(true), unread) {
+        (false, _) => Done::PlanNotEmpty,
+        (true, true) => Done::Partial,
+        (true, false) => Done::Ok,
+    })
 }
 
-fn text(out: &Output, data: &Value, changes: usize) -> String {
+fn text(out: &Output, data: &Value) -> String {
     let mut lines = Vec::new();
     for zone in zones(data) {
-        let changes = list(zone);
+        let (changes, notes) = (list(zone, "changes"), list(zone, "notes"));
         let error = text_at(zone, "/error");
-        if changes.is_empty() && error.is_empty() {
+        if changes.is_empty() && notes.is_empty() && error.is_empty() {
             continue;
         }
-        let name = [text_at(zone, "/zone"), text_at(zone, "/name")].into_iter().find(|t| !t.is_empty());
-        let provider = text_at(zone, "/provider");
-        lines.push(format!("{} ({provider}) {}", name.unwrap_or_default(), text_at(zone, "/zone_id")).trim().to_owned());
+        let (name, provider, id) =
+            (text_at(zone, "/zone"), text_at(zone, "/provider"), text_at(zone, "/zone_id"));
+        lines.push(format!("zone {id} {name} ({provider})"));
         if !error.is_empty() {
-            lines.push(format!("  {} {error}", out.paint("failed")));
+            lines.push(format!("  {}: {error}", out.paint("failed")));
         }
-        lines.extend(changes.iter().map(|change| format!("  {}", line(change))));
+        lines.extend(changes.iter().map(|change| format!("  {}", text_at(change, "/line"))));
+        lines.extend(notes.iter().map(|note| {
+            let words =
+                [text_at(note, "/name"), text_at(note, "/type"), out.paint(&text_at(note, "/verdict"))];
+            format!("  {} {}", words.join(" "), text_at(note, "/note")).trim_end().to_owned()
+        }));
     }
-    match changes {
-        0 if lines.is_empty() => lines.push("nothing to do".to_owned()),
-        1 => lines.push("1 change; nothing was written".to_owned()),
-        n => lines.push(format!("{n} changes; nothing was written")),
-    }
+    let count = |at: &str| text_at(data, at);
+    lines.push(match data["empty"] == Value::Bool(true) {
+        true => "nothing to do".to_owned(),
+        false => format!(
+            "{} to create, {} to change, {} to delete; nothing was written",
+            count("/creates"),
+            count("/replaces"),
+            count("/deletes")
+        ),
+    });
     lines.join("\n")
 }
 
-/// A change as the API shows it: a line, or an object that names what it does.
-fn line(change: &Value) -> String {
-    for field in ["text", "line"] {
-        if let Some(text) = change.get(field).and_then(Value::as_str) {
-            return text.to_owned();
-        }
-    }
-    let Some(fields) = change.as_object() else { return text_of(change) };
-    let sign = match text_at(change, "/action").as_str() {
-        "create" | "add" => "+".to_owned(),
-        "delete" | "remove" => "-".to_owned(),
-        "replace" | "change" | "update" => "~".to_owned(),
-        other => other.to_owned(),
-    };
-    let mut words = vec![sign, text_at(change, "/name"), text_at(change, "/type")];
-    for (key, value) in fields.iter().filter(|(key, _)| !["action", "name", "type"].contains(&key.as_str())) {
-        words.push(format!("{key}={}", text_of(value)));
-    }
-    words.join(" ")
+fn zones(data: &Value) -> &[Value] {
+    list(data, "zones")
 }
 
-fn zones(data: &Value) -> Vec<&Value> {
-    match data {
-        Value::Array(zones) => zones.iter().collect(),
-        other => match other.get("zones").or_else(|| other.get("plan")) {
-            Some(Value::Array(zones)) => zones.iter().collect(),
-            Some(plan) => vec![plan],
-            None => vec![other],
-        },
-    }
-}
-
-fn list(zone: &Value) -> &[Value] {
-    zone.get("changes").and_then(Value::as_array).map_or(&[], Vec::as_slice)
-}
-
-fn count(data: &Value) -> usize {
-    zones(data).into_iter().map(|zone| list(zone).len()).sum()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use serde_json::json;
-
-    #[test]
-    fn changes_are_counted_over_all_zones() {
-        let one = json!({"zone": "example.com", "changes": [{"action": "create"}]});
-        assert_eq!((count(&one), count(&json!([one, one])), count(&json!({"zones": [one]}))), (1, 2, 1));
-        assert_eq!(count(&json!({"zones": []})), 0);
-    }
+fn list<'a>(value: &'a Value, field: &str) -> &'a [Value] {
+    value.get(field).and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default()
 }

@@ -67,6 +67,7 @@ const POOL: Resource = Resource {
     path: "pools",
     noun: "pool",
     name: "prefix",
+    plans: false,
     columns: &[
         ("ID", "/id"),
         ("PREFIX", "/prefix"),

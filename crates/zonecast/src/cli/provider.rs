@@ -33,15 +33,23 @@ pub fn run(args: &ProviderArgs, global: &Global) -> Result<Done, Failure> {
         ProviderCommand::List => {
             let rows = all.as_array().into_iter().flatten().map(|kind| {
                 let types = text_at(kind, "/capabilities/types");
-                vec![text_at(kind, "/kind"), settings(kind), if types.is_empty() { "all".to_owned() } else { types }]
+                vec![
+                    text_at(kind, "/kind"),
+                    settings(kind),
+                    if types.is_empty() { "all".to_owned() } else { types },
+                ]
             });
             out.show(&all, |out| out.table(&["PROVIDER", "SETTINGS (* required)", "TYPES"], rows.collect()))?;
         }
         ProviderCommand::Show { kind } => {
             let found = all.as_array().into_iter().flatten().find(|one| text_at(one, "/kind") == *kind);
             let one = found.ok_or_else(|| Failure::NotFound(format!("there is no provider {kind}")))?;
-            let columns =
-                [("SETTING", "/name"), ("REQUIRED", "/required"), ("SECRET", "/secret"), ("MEANING", "/help")];
+            let columns = [
+                ("SETTING", "/name"),
+                ("REQUIRED", "/required"),
+                ("SECRET", "/secret"),
+                ("MEANING", "/help"),
+            ];
             let none = Vec::new();
             let fields = one.get("fields").and_then(Value::as_array).unwrap_or(&none);
             out.show(one, |out| out.rows(&columns, fields))?;

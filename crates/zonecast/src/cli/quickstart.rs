@@ -43,7 +43,8 @@ pub async fn run(args: QuickstartArgs, global: &Global) -> Result<Done, Failure>
     serve::logs("warn", false);
     let out = Output::new(super::output::Format::Table, false);
     let data = connect::data_folder(global)?;
-    if let (Some(client), Some(endpoints)) = (connect::find_daemon(global).await?, connect::endpoints(&data)) {
+    if let (Some(client), Some(endpoints)) = (connect::find_daemon(global).await?, connect::endpoints(&data))
+    {
         out.print(&format!("A Zonecast runs on {} already; this is what it says.\n", data.display()));
         let well = story(&out, &client, &endpoints.dns).await?;
         goodbye(&out, &endpoints.http, &endpoints.dns, &connect::key(global, &data));
@@ -92,7 +93,8 @@ async fn register(client: &Client) -> Result<Option<i64>, Failure> {
     if find(client, "hosts", "fqdn", HOST).await?.is_some() {
         return Ok(None);
     }
-    let addresses = ADDRESSES.map(|ip| if ip == MAIL.0 { json!({ "ip": ip, "reverse_name": MAIL.1 }) } else { json!(ip) });
+    let addresses = ADDRESSES
+        .map(|ip| if ip == MAIL.0 { json!({ "ip": ip, "reverse_name": MAIL.1 }) } else { json!(ip) });
     let body = json!({ "fqdn": HOST, "addresses": addresses, "ttl": 300 });
     Ok(client.send(Call::post("hosts", body)).await?.job_id())
 }
@@ -126,7 +128,14 @@ async fn ask(server: SocketAddr, name: &Name, rtype: RecordType) -> Result<Strin
     for _ in 0..20 {
         match query(server, name, rtype, QueryOptions::default()).await {
             Ok(answer) => match answer.rrset(name, rtype) {
-                Some(set) => return Ok(set.values.iter().map(zonecast_core::RecordData::to_text).collect::<Vec<_>>().join(", ")),
+                Some(set) => {
+                    return Ok(set
+                        .values
+                        .iter()
+                        .map(zonecast_core::RecordData::to_text)
+                        .collect::<Vec<_>>()
+                        .join(", "));
+                }
                 None => last = format!("no such record ({:?})", answer.rcode),
             },
             Err(error) => last = error.to_string(),

@@ -69,6 +69,7 @@ const RECORD: Resource = Resource {
     path: "records",
     noun: "record",
     name: "name",
+    plans: true,
     columns: &[
         ("ID", "/id"),
         ("NAME", "/name"),

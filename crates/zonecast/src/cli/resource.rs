@@ -15,6 +15,8 @@ pub struct Resource {
     pub noun: &'static str,
     /// The field people call it by, which is the list's filter too.
     pub name: &'static str,
+    /// Its changes can be planned without being made (`?dry_run=true`).
+    pub plans: bool,
     /// The columns of its list.
     pub columns: &'static [Column],
     /// The lines of one of them.
@@ -85,6 +87,9 @@ impl Resource {
 
     /// Sends a request that may start work, waits as asked, and prints what became of it.
     pub async fn act(&self, context: &Context, call: Call) -> Result<Done, Failure> {
+        if context.global.dry_run && !self.plans {
+            refuse_dry_run(context)?;
+        }
         let call = if context.global.dry_run { call.query("dry_run", "true") } else { call };
         let answer = context.client.send(call).await?;
         if context.global.dry_run {
@@ -95,7 +100,11 @@ impl Resource {
         context.out.show(&data, |out| {
             let text = self.text(out, &data);
             let sentence = wait::sentence(&answer, job.as_ref()).filter(|_| !out.is_quiet());
-            [text, sentence.unwrap_or_default()].into_iter().filter(|t| !t.is_empty()).collect::<Vec<_>>().join("\n")
+            [text, sentence.unwrap_or_default()]
+                .into_iter()
+                .filter(|t| !t.is_empty())
+                .collect::<Vec<_>>()
+                .join("\n")
         })?;
         Ok(job.as_ref().map_or(Done::Ok, wait::verdict))
     }
@@ -116,19 +125,25 @@ impl Resource {
     }
 
     /// Removes one, waits as asked.
-    pub async fn remove(&self, context: &Context, which: &str, call: impl FnOnce(Call) -> Call) -> Result<Done, Failure> {
+    pub async fn remove(
+        &self,
+        context: &Context,
+        which: &str,
+        call: impl FnOnce(Call) -> Call,
+    ) -> Result<Done, Failure> {
         let id = self.find(context, which).await?;
         let call = call(Call::delete(format!("{}/{id}", self.path)));
-        let call = if context.global.dry_run { call.query("dry_run", "true") } else { call };
+        refuse_dry_run(context)?;
         let answer = context.client.send(call).await?;
-        if context.global.dry_run {
-            return super::plan::print(context, &answer.data);
-        }
         let job = wait::follow(context, &answer).await?;
         context.out.show(&answer.data, |out| {
             let sentence = wait::sentence(&answer, job.as_ref());
             let removed = format!("{} {which} removed", self.noun);
-            if out.is_quiet() { String::new() } else { [Some(removed), sentence].into_iter().flatten().collect::<Vec<_>>().join("\n") }
+            if out.is_quiet() {
+                String::new()
+            } else {
+                [Some(removed), sentence].into_iter().flatten().collect::<Vec<_>>().join("\n")
+            }
         })?;
         Ok(job.as_ref().map_or(Done::Ok, wait::verdict))
     }
@@ -140,6 +155,14 @@ impl Resource {
         }
         text
     }
+}
+
+/// What the API cannot plan is refused here: a flag that is silently ignored would be a trap.
+fn refuse_dry_run(context: &Context) -> Result<(), Failure> {
+    if context.global.dry_run {
+        return Err(Failure::Usage("this command has no dry run; zonecast plan shows what waits".to_owned()));
+    }
+    Ok(())
 }
 
 /// Names are compared as DNS does: without case and final dot.

@@ -120,11 +120,14 @@ mod tests {
     #[test]
     fn a_setting_stays_text_unless_it_is_plainly_something_else() {
         let args = SettingArgs {
-            set: ["a=x=y", "b=true", "c=[\"192.0.2.1\"]", "d=0123456789", "e=300"].map(str::to_owned).to_vec(),
+            set: ["a=x=y", "b=true", "c=[\"192.0.2.1\"]", "d=0123456789", "e=300"]
+                .map(str::to_owned)
+                .to_vec(),
             ..SettingArgs::default()
         };
         let read = Value::Object(args.read().unwrap());
-        let wanted = serde_json::json!({"a": "x=y", "b": true, "c": ["192.0.2.1"], "d": "0123456789", "e": 300});
+        let wanted =
+            serde_json::json!({"a": "x=y", "b": true, "c": ["192.0.2.1"], "d": "0123456789", "e": 300});
         assert_eq!(read, wanted);
         assert!(SettingArgs { set: vec!["x".into()], ..SettingArgs::default() }.read().is_err());
     }
@@ -134,7 +137,8 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("key");
         std::fs::write(&path, "s3cret\n").unwrap();
-        let args = SettingArgs { secret_file: vec![format!("api_key={}", path.display())], ..Default::default() };
+        let args =
+            SettingArgs { secret_file: vec![format!("api_key={}", path.display())], ..Default::default() };
         assert_eq!(args.read().unwrap()["api_key"], "s3cret");
     }
 }

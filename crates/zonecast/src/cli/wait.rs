@@ -23,7 +23,8 @@ pub async fn follow(context: &Context, answer: &Answer) -> Result<Option<Value>,
     let bar = progress(context);
     let job = watch(&context.client, id, limit, |job| {
         if let Some(bar) = &bar {
-            let (total, good, bad) = (text_at(job, "/total"), text_at(job, "/succeeded"), text_at(job, "/failed"));
+            let (total, good, bad) =
+                (text_at(job, "/total"), text_at(job, "/succeeded"), text_at(job, "/failed"));
             let bad = if bad == "0" || bad.is_empty() { String::new() } else { format!(", {bad} not") };
             bar.set_message(format!("job {id} {}: {good} of {total} names{bad}", text_at(job, "/state")));
             bar.tick();

@@ -52,12 +52,12 @@ enum ZoneCommand {
         /// Id or name
         zone: String,
     },
-    /// Take over records from a zone file (or the provider) as wanted records
+    /// Take the records of a zone file as wanted records of this zone
     Import {
         /// Id or name
         zone: String,
-        /// The zone file; - is standard input; without it what the provider holds
-        file: Option<PathBuf>,
+        /// The zone file; - is standard input
+        file: PathBuf,
     },
     /// The zone as a zone file
     Export {
@@ -122,16 +122,31 @@ struct SetArgs {
     settings: SettingArgs,
 }
 
+/// What is said about the zone itself; all other settings are its provider's.
+const POLICY: &[&str] = &[
+    "ttl",
+    "network",
+    "single_address",
+    "match",
+    "forward_conflict",
+    "reverse_conflict",
+    "managed",
+    "drift",
+    "verify_seconds",
+    "delete_then_create",
+];
+
 /// Zones, also for those who look one up.
 pub const ZONE: Resource = Resource {
     path: "zones",
     noun: "zone",
     name: "name",
+    plans: false,
     columns: &[
         ("ID", "/id"),
         ("ZONE", "/name"),
         ("PROVIDER", "/provider"),
-        ("CONNECTION", "/connection_id"),
+        ("CONNECTION", "/connection"),
         ("STATE", "/state"),
         ("ERROR", "/last_error"),
     ],
@@ -139,10 +154,11 @@ pub const ZONE: Resource = Resource {
         ("ID", "/id"),
         ("ZONE", "/name"),
         ("PROVIDER", "/provider"),
-        ("CONNECTION", "/connection_id"),
+        ("CONNECTION", "/connection"),
         ("DNS SERVERS", "/dns_servers"),
         ("SETTINGS", "/settings"),
-        ("CONFLICTS", "/conflicts"),
+        ("NOTES", "/notes"),
+        ("SERIAL", "/serial"),
         ("STATE", "/state"),
         ("ERROR", "/last_error"),
     ],
@@ -151,7 +167,9 @@ pub const ZONE: Resource = Resource {
 /// Does it.
 pub async fn run(args: ZoneArgs, context: &Context) -> Result<Done, Failure> {
     match args.command {
-        ZoneCommand::Add(args) => ZONE.act(context, Call::post("zones", add_body(&args, context).await?)).await,
+        ZoneCommand::Add(args) => {
+            ZONE.act(context, Call::post("zones", add_body(&args, context).await?)).await
+        }
         ZoneCommand::List { provider } => {
             ZONE.list(context, Call::get("zones").query_opt("provider", provider)).await
         }
@@ -163,7 +181,7 @@ pub async fn run(args: ZoneArgs, context: &Context) -> Result<Done, Failure> {
             super::plan::ask(context, Some(id)).await
         }
         ZoneCommand::Sync { zone } => post(context, &zone, "sync").await,
-        ZoneCommand::Import { zone, file } => import(context, &zone, file.as_deref()).await,
+        ZoneCommand::Import { zone, file } => import(context, &zone, &file).await,
         ZoneCommand::Export { zone, file } => export(context, &zone, file.as_deref()).await,
         ZoneCommand::Pause { zone } => post(context, &zone, "pause").await,
         ZoneCommand::Resume { zone } => post(context, &zone, "resume").await,
@@ -192,7 +210,9 @@ async fn add_body(args: &AddArgs, context: &Context) -> Result<Value, Failure> {
 }
 
 fn settings(body: &mut Map<String, Value>, args: &SettingArgs, servers: &[String]) -> Result<(), Failure> {
-    let settings = args.read()?;
+    let (policy, settings): (Map<_, _>, Map<_, _>) =
+        args.read()?.into_iter().partition(|(key, _)| POLICY.contains(&key.as_str()));
+    body.extend(policy);
     if !settings.is_empty() {
         body.insert("settings".to_owned(), Value::Object(settings));
     }
@@ -234,22 +254,17 @@ pub async fn test(context: &Context, path: &str, id: i64) -> Result<Done, Failur
     Ok(if data["ok"] == json!(true) { Done::Ok } else { Done::Failed })
 }
 
-async fn import(context: &Context, zone: &str, file: Option<&Path>) -> Result<Done, Failure> {
+async fn import(context: &Context, zone: &str, file: &Path) -> Result<Done, Failure> {
     let id = ZONE.find(context, zone).await?;
-    let text = match file {
-        None => None,
-        Some(path) if path == Path::new("-") => {
-            let mut text = String::new();
-            std::io::stdin().read_to_string(&mut text)?;
-            Some(text)
-        }
-        Some(path) => Some(
-            std::fs::read_to_string(path)
-                .map_err(|error| Failure::Usage(format!("cannot read {}: {error}", path.display())))?,
-        ),
-    };
+    let mut text = String::new();
+    if file == Path::new("-") {
+        std::io::stdin().read_to_string(&mut text)?;
+    } else {
+        text = std::fs::read_to_string(file)
+            .map_err(|error| Failure::Usage(format!("cannot read {}: {error}", file.display())))?;
+    }
     let call = Call::new(Method::POST, format!("zones/{id}/import"));
-    ZONE.act(context, text.into_iter().fold(call, Call::text)).await
+    ZONE.act(context, call.text(text)).await
 }
 
 async fn export(context: &Context, zone: &str, file: Option<&Path>) -> Result<Done, Failure> {
