@@ -8,11 +8,17 @@
 
 pub mod api;
 pub mod app;
+pub mod bench;
 pub mod catalog;
+pub mod cli;
+pub mod client;
 pub mod config;
 pub mod daemon;
 mod embedded_store;
+pub mod manager;
 pub mod problem;
 pub mod service;
 pub mod settings;
 pub mod sync;
+
+pub use manager::DnsManager;
