@@ -15,49 +15,49 @@ use crate::name::Name;
 use crate::record::{RecordData, RecordType};
 use crate::zone::{Zone, ZoneId};
 
-/// A name has at most 127 labels on the wire; with the root so many zones can be its ancestors.
-const MOST_ANCESTORS: usize = 128;
-
 /// All configured zones, ready to be asked.
 #[derive(Clone, Debug)]
 pub struct ZoneIndex {
     /// Sorted by (name, id): zones of one name lie side by side.
     zones: Vec<Zone>,
-    /// Open addressing by the hash of a zone name's key, at most half full.
-    slots: Vec<Slot>,
+    /// The zone names, sorted.
+    groups: Vec<Group>,
+    /// Open addressing by the hash of a zone name's key, at most half full: a group each.
+    slots: Vec<u32>,
     /// One byte of each slot's hash, 0 for a free slot: most labels are no zone's, and these bytes
     /// stay in the cache where the slots do not.
     tags: Vec<u8>,
     networks: Networks,
 }
 
-/// The zones of one name: `zones[first..first + count]`; a free slot has none.
-#[derive(Clone, Copy, Debug, Default)]
-struct Slot {
-    hash: u64,
+/// The zones of one name: `zones[first..first + count]`. It knows the name itself, so that a hit is
+/// proved without a detour over the zone.
+#[derive(Clone, Debug)]
+struct Group {
+    name: Name,
     first: u32,
     count: u32,
+    /// The zone name right above this one. A lookup only has to find the deepest.
+    above: Option<u32>,
 }
 
 impl ZoneIndex {
     /// Sorts the zones and builds the index over them.
     pub fn new(mut zones: Vec<Zone>) -> ZoneIndex {
         zones.sort_by(|a, b| a.name.cmp(&b.name).then(a.id.cmp(&b.id)));
-        let size = (zones.len() * 2).next_power_of_two().max(2);
-        let (mut slots, mut tags) = (vec![Slot::default(); size], vec![0; size]);
-        let mut first = 0;
-        for group in zones.chunk_by(|a, b| a.name == b.name) {
-            let hash = finish(group[0].name.key().iter().fold(SEED, |hash, byte| roll(hash, *byte)));
+        let groups = groups_of(&zones);
+        let size = (groups.len() * 2).next_power_of_two().max(2);
+        let (mut slots, mut tags) = (vec![0; size], vec![0; size]);
+        for (group, number) in groups.iter().zip(0u32..) {
+            let hash = finish(group.name.key().iter().fold(SEED, |hash, byte| roll(hash, *byte)));
             let mut at = hash as usize & (size - 1);
             while tags[at] != 0 {
                 at = (at + 1) & (size - 1);
             }
-            slots[at] = Slot { hash, first, count: group.len() as u32 };
-            tags[at] = tag(hash);
-            first += group.len() as u32;
+            (slots[at], tags[at]) = (number, tag(hash));
         }
         let networks = Networks::new(&zones);
-        ZoneIndex { zones, slots, tags, networks }
+        ZoneIndex { zones, groups, slots, tags, networks }
     }
 
     /// Every zone, sorted by name and id.
@@ -85,21 +85,10 @@ impl ZoneIndex {
     ///   vm.xpuqcloud.com   -> none
     /// ```
     pub fn zones_for(&self, name: &Name, rtype: RecordType) -> ZonesFor<'_> {
-        let mut found = ZonesFor {
-            index: self,
-            reverse: None,
-            networks: Vec::new(),
-            hits: [0; MOST_ANCESTORS],
-            count: 0,
-            hit: 0,
-            within: 0,
-        };
-        if rtype == RecordType::PTR && name.is_reverse() {
-            found.reverse = Some(name.clone());
-            found.networks = self.classless(name).collect();
-        }
-        self.walk(name.key(), &mut found);
-        found
+        let reverse = (rtype == RecordType::PTR && name.is_reverse()).then(|| name.clone());
+        let networks = reverse.iter().flat_map(|name| self.classless(name)).collect();
+        let deepest = self.deepest(name.key());
+        ZonesFor { index: self, reverse, networks, passed: 0, deepest, group: deepest, within: 0 }
     }
 
     /// Where a record of this name and type stands in every zone it belongs to.
@@ -131,41 +120,59 @@ impl ZoneIndex {
         covering.filter(|index| classless_network(&self.zones[*index as usize], name).is_some())
     }
 
-    /// Meets every ancestor of a key, the root first, and notes those that are zone names.
-    fn walk(&self, key: &[u8], found: &mut ZonesFor<'_>) {
+    /// Meets every ancestor of a key, the root first, and gives the last that is a zone name.
+    fn deepest(&self, key: &[u8]) -> Option<u32> {
         let mut hash = SEED;
-        self.look_up(hash, &[], found);
+        let mut deepest = self.look_up(hash, &[]);
         for (index, byte) in key.iter().enumerate() {
             hash = roll(hash, *byte);
             if *byte == 0 {
-                self.look_up(hash, &key[..=index], found);
+                deepest = self.look_up(hash, &key[..=index]).or(deepest);
             }
         }
+        deepest
     }
 
-    fn look_up(&self, hash: u64, key: &[u8], found: &mut ZonesFor<'_>) {
+    fn look_up(&self, hash: u64, key: &[u8]) -> Option<u32> {
         let hash = finish(hash);
         let mut at = hash as usize & (self.tags.len() - 1);
         while self.tags[at] != 0 {
-            if self.tags[at] == tag(hash) && self.is_at(at, hash, key) {
-                found.hits[found.count] = at as u32;
-                found.count += 1;
-                return;
+            let group = self.slots[at];
+            if self.tags[at] == tag(hash) && self.groups[group as usize].name.key() == key {
+                return Some(group);
             }
             at = (at + 1) & (self.tags.len() - 1);
         }
+        None
     }
 
-    fn is_at(&self, at: usize, hash: u64, key: &[u8]) -> bool {
-        let slot = self.slots[at];
-        slot.hash == hash && self.zones[slot.first as usize].name.key() == key
+    fn zones_of(&self, group: &Group) -> &[Zone] {
+        &self.zones[group.first as usize..(group.first + group.count) as usize]
     }
 
-    /// The zones of the name in this slot.
-    fn group(&self, slot: u32) -> &[Zone] {
-        let Slot { first, count, .. } = self.slots[slot as usize];
-        &self.zones[first as usize..(first + count) as usize]
+    /// The zone names from `lowest` up.
+    fn upwards(&self, lowest: Option<u32>) -> impl Iterator<Item = (u32, &Group)> {
+        let group = |number: u32| (number, &self.groups[number as usize]);
+        std::iter::successors(lowest.map(group), move |(_, below)| below.above.map(group))
     }
+}
+
+/// The zone names with the one right above each: in sorted order it is on the path to the last one.
+fn groups_of(zones: &[Zone]) -> Vec<Group> {
+    let mut groups: Vec<Group> = Vec::new();
+    let mut first = 0;
+    for same in zones.chunk_by(|a, b| a.name == b.name) {
+        let name = same[0].name.clone();
+        let mut above = groups.len().checked_sub(1).map(|last| last as u32);
+        while let Some(number) = above
+            && !name.is_within(&groups[number as usize].name)
+        {
+            above = groups[number as usize].above;
+        }
+        groups.push(Group { name, first, count: same.len() as u32, above });
+        first += same.len() as u32;
+    }
+    groups
 }
 
 /// Where a claim stands in one zone.
@@ -207,13 +214,12 @@ pub struct ZonesFor<'a> {
     index: &'a ZoneIndex,
     /// The name asked for, where the stricter rules for PTR apply.
     reverse: Option<Name>,
-    /// Zones that match by network, narrowest first.
+    /// Zones that match by network, narrowest first, and how many of them were passed.
     networks: Vec<u32>,
-    /// The slots of the zone names met, the root first.
-    hits: [u32; MOST_ANCESTORS],
-    count: usize,
-    /// Steps taken through `networks`, then through `hits` from the deepest.
-    hit: usize,
+    passed: usize,
+    /// The deepest zone name, the one being passed, and how many of its zones were.
+    deepest: Option<u32>,
+    group: Option<u32>,
     within: usize,
 }
 
@@ -221,22 +227,22 @@ impl<'a> Iterator for ZonesFor<'a> {
     type Item = &'a Zone;
 
     fn next(&mut self) -> Option<&'a Zone> {
-        while let Some(at) = self.networks.get(self.hit) {
+        while let Some(at) = self.networks.get(self.passed) {
             let zone = &self.index.zones[*at as usize];
-            self.hit += 1;
-            if !(zone.longest && self.has_narrower(zone, self.hit - 1)) {
+            self.passed += 1;
+            if !(zone.longest && self.has_narrower(zone, self.passed - 1)) {
                 return Some(zone);
             }
         }
         loop {
-            let level = self.count.checked_sub(self.hit - self.networks.len() + 1)?;
-            let Some(zone) = self.index.group(self.hits[level]).get(self.within) else {
-                self.hit += 1;
-                self.within = 0;
+            let number = self.group?;
+            let group = &self.index.groups[number as usize];
+            let Some(zone) = self.index.zones_of(group).get(self.within) else {
+                (self.group, self.within) = (group.above, 0);
                 continue;
             };
             self.within += 1;
-            if self.admits(zone) && !(zone.longest && self.has_deeper(zone, level)) {
+            if self.admits(zone) && !(zone.longest && self.has_deeper(zone, number)) {
                 return Some(zone);
             }
         }
@@ -261,9 +267,10 @@ impl ZonesFor<'_> {
         })
     }
 
-    fn has_deeper(&self, zone: &Zone, level: usize) -> bool {
-        let deeper = self.hits[level + 1..self.count].iter().flat_map(|slot| self.index.group(*slot));
-        deeper.filter(|other| other.connection == zone.connection).any(|other| self.admits(other))
+    fn has_deeper(&self, zone: &Zone, own: u32) -> bool {
+        let deeper = self.index.upwards(self.deepest).take_while(|(number, _)| *number != own);
+        let mut zones = deeper.flat_map(|(_, group)| self.index.zones_of(group));
+        zones.any(|other| other.connection == zone.connection && self.admits(other))
     }
 }
 
@@ -386,5 +393,20 @@ mod tests {
         assert_eq!(lines("64.2.0.192.in-addr.arpa"), ["64.2.0.192.in-addr.arpa None"]);
         let target = index.classless_cname(&name("10.2.0.192.in-addr.arpa")).unwrap();
         assert_eq!(target, name("10.0-63.2.0.192.in-addr.arpa"));
+    }
+
+    #[test]
+    fn a_plain_zone_narrower_than_the_network_keeps_its_ptr() {
+        let mut zones = index(&["0-22.0.192.in-addr.arpa", "2.0.192.in-addr.arpa", "0.192.in-addr.arpa"]);
+        let wide = zones.zones.iter_mut().find(|zone| zone.name == name("0-22.0.192.in-addr.arpa"));
+        wide.unwrap().network = Some("192.0.0.0/22".parse().unwrap());
+        let index = ZoneIndex::new(zones.zones);
+        let inside = name("10.2.0.192.in-addr.arpa");
+        let cnames = index.placements(&inside, RecordType::PTR);
+        let cnames: Vec<(String, bool)> =
+            cnames.map(|placement| (placement.zone.name.to_string(), placement.cname.is_some())).collect();
+        assert_eq!(cnames.len(), 3);
+        assert!(cnames.contains(&("2.0.192.in-addr.arpa".into(), false)));
+        assert!(cnames.contains(&("0.192.in-addr.arpa".into(), true)));
     }
 }

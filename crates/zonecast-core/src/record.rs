@@ -7,6 +7,8 @@
 //! Text goes in and out through `domain`, which knows the types; the few it cannot read in
 //! presentation form are accepted as `\# length hex`.
 
+mod txt;
+
 use crate::name::{Name, NameError};
 use bytes::Bytes;
 use domain::base::iana::Rtype;
@@ -17,6 +19,7 @@ use domain::zonefile::inplace::{Entry, Zonefile};
 use std::fmt::{self, Write as _};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::str::FromStr;
+use txt::{cut_text, join_text, parse_quoted, quote};
 
 /// A record type by its number; text is the mnemonic, or `TYPE65280` for one without.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -407,68 +410,6 @@ fn canonical<N: domain::base::ToName>(data: &ZoneRecordData<Bytes, N>) -> Vec<u8
     // Writing to a vector cannot fail.
     let _ = data.compose_canonical_rdata(&mut wire);
     wire
-}
-
-/// Cuts a text into character-strings of 255 bytes; an empty text is one empty string.
-fn cut_text(text: &[u8]) -> Vec<u8> {
-    if text.is_empty() {
-        return vec![0];
-    }
-    let mut wire = Vec::with_capacity(text.len() + text.len() / 255 + 1);
-    for part in text.chunks(255) {
-        wire.push(part.len() as u8);
-        wire.extend_from_slice(part);
-    }
-    wire
-}
-
-fn join_text(wire: &[u8]) -> Option<Vec<u8>> {
-    let mut text = Vec::with_capacity(wire.len());
-    let mut rest = wire;
-    while let Some((length, tail)) = rest.split_first() {
-        text.extend_from_slice(tail.get(..*length as usize)?);
-        rest = &tail[*length as usize..];
-    }
-    (!wire.is_empty()).then_some(text)
-}
-
-/// Reads one or more quoted strings as one text.
-fn parse_quoted(text: &str) -> Option<Vec<u8>> {
-    let mut out = Vec::with_capacity(text.len());
-    let mut bytes = text.bytes();
-    let mut inside = false;
-    while let Some(byte) = bytes.next() {
-        match (inside, byte) {
-            (_, b'"') => inside = !inside,
-            (_, b'\\') => {
-                let first = bytes.next()?;
-                if !first.is_ascii_digit() {
-                    out.push(first);
-                    continue;
-                }
-                let digits = [first, bytes.next()?, bytes.next()?];
-                let value = std::str::from_utf8(&digits).ok()?.parse::<u8>().ok()?;
-                out.push(value);
-            }
-            (false, b' ' | b'\t') => {}
-            (_, other) => out.push(other),
-        }
-    }
-    (!inside).then_some(out)
-}
-
-fn quote(text: &[u8]) -> String {
-    let mut out = String::with_capacity(text.len() + 2);
-    out.push('"');
-    for byte in text {
-        let _ = match byte {
-            b'"' | b'\\' => write!(out, "\\{}", *byte as char),
-            0x20..=0x7e => out.write_char(*byte as char),
-            other => write!(out, "\\{other:03}"),
-        };
-    }
-    out.push('"');
-    out
 }
 
 impl From<NameError> for RecordError {

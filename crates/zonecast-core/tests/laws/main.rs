@@ -3,5 +3,6 @@
 mod claims;
 mod matching;
 mod planning;
+mod plans;
 mod text;
 mod world;

@@ -11,12 +11,17 @@ use crate::settings::OnDrift;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
+use zonecast_core::guard::implausibly_empty;
 use zonecast_core::{Name, Observed, RecordType};
-use zonecast_store::{DriftSeen, KeyRow, Priority, Raise, StoreError};
+use zonecast_store::{DriftRow, KeyRow, Priority, Raise, StoreError};
 
 const DAY_MILLIS: i64 = 24 * 60 * 60 * 1000;
 /// A first sight is confirmed after this long.
 const SECOND_LOOK_MILLIS: i64 = 60 * 1000;
+/// A listing that failed is tried again after this long.
+const FAILED_LISTING_MILLIS: i64 = 15 * 60 * 1000;
+/// Healed this often within a day, a key is contested.
+const HEALS_A_DAY: usize = 3;
 /// Keys compared at a time.
 const PAGE: usize = 5_000;
 
@@ -61,31 +66,52 @@ async fn compare(inner: &Arc<Inner>, zone: &ZoneEntry, now: i64) -> Result<(), S
         Ok(observed) => observed,
         Err(error) => {
             tracing::warn!(zone = %zone.row.name, %error, "the zone could not be listed; nothing is concluded");
-            return inner.store.zone_listed(zone.row.id, now - DAY_MILLIS + 15 * 60 * 1000, None).await;
+            return look_again(inner, zone, now, FAILED_LISTING_MILLIS).await;
         }
     };
     let owned = inner.store.owned_values(zone.row.id).await? as usize;
-    if zonecast_core::guard::implausibly_empty(owned, observed.rrsets.len()) {
+    if implausibly_empty(owned, observed.rrsets.len()) {
         tracing::warn!(zone = %zone.row.name, owned, "the listing is empty: taken for a failed read");
-        return inner.store.zone_listed(zone.row.id, now - DAY_MILLIS + 15 * 60 * 1000, None).await;
+        return look_again(inner, zone, now, FAILED_LISTING_MILLIS).await;
     }
     let settled = now - i64::from(provider.capabilities().settle_seconds) * 1000;
-    let mut seen = Vec::new();
-    let mut after: Option<(Name, RecordType)> = None;
+    let found = differences(inner, zone, &observed, settled).await?;
+    let cuts = cuts(zone, &observed);
+    inner.store.zone_listed(zone.row.id, now, &cuts).await?;
+    if remember(inner, zone, found, now).await? {
+        look_again(inner, zone, now, SECOND_LOOK_MILLIS).await?;
+    }
+    inner.catalog.reload().await?;
+    Ok(())
+}
+
+/// Makes the zone due again in `wait`.
+async fn look_again(inner: &Inner, zone: &ZoneEntry, now: i64, wait: i64) -> Result<(), StoreError> {
+    inner.store.zone_listed(zone.row.id, now - DAY_MILLIS + wait, &zone.row.cuts).await?;
+    inner.catalog.reload().await?;
+    Ok(())
+}
+
+async fn differences(
+    inner: &Inner,
+    zone: &ZoneEntry,
+    observed: &Observed,
+    settled: i64,
+) -> Result<Vec<DriftRow>, StoreError> {
+    let mut found = Vec::new();
+    let mut after: Option<Vec<u8>> = None;
     loop {
-        let keys = inner.store.keys_of_zone(zone.row.id, after.as_ref(), PAGE).await?;
-        seen.extend(keys.iter().filter(|key| key.updated_at <= settled).filter_map(|key| difference(key, &observed)));
+        let keys = inner.store.keys_below(zone.row.id, after.as_deref(), PAGE).await?;
+        found.extend(keys.iter().filter(|key| key.updated_at <= settled).filter_map(|key| difference(key, observed)));
         match keys.last() {
-            Some(last) if keys.len() == PAGE => after = Some((last.name.clone(), last.rtype)),
-            _ => break,
+            Some(last) if keys.len() >= PAGE => after = Some(last.name.key().to_vec()),
+            _ => return Ok(found),
         }
     }
-    remember(inner, zone, seen, now).await?;
-    inner.store.zone_listed(zone.row.id, now, Some(&cuts(zone, &observed))).await
 }
 
 /// What is missing of ours at one key. Values of others are not our business here.
-fn difference(key: &KeyRow, observed: &Observed) -> Option<DriftSeen> {
+fn difference(key: &KeyRow, observed: &Observed) -> Option<DriftRow> {
     if key.applied.is_empty() || !matches!(key.state.as_str(), "applied" | "served" | "contested") {
         return None;
     }
@@ -98,27 +124,62 @@ fn difference(key: &KeyRow, observed: &Observed) -> Option<DriftSeen> {
     }
     let kind = if there.is_none() { "missing" } else { "different" };
     let found: Vec<String> = there.iter().flat_map(|set| &set.values).map(|value| value.data.to_text()).collect();
-    let detail = format!("gone: {}; there: {}", missing.join(" "), found.join(" "));
-    Some(DriftSeen { name: key.name.clone(), rtype: key.rtype, kind: kind.to_owned(), detail })
+    Some(DriftRow {
+        id: 0,
+        zone_id: key.zone_id,
+        name: key.name.clone(),
+        rtype: key.rtype,
+        kind: kind.to_owned(),
+        detail: format!("gone: {}; there: {}", missing.join(" "), found.join(" ")),
+        seen: 1,
+        first_seen_at: 0,
+        healed_at: Vec::new(),
+    })
 }
 
-async fn remember(inner: &Arc<Inner>, zone: &ZoneEntry, seen: Vec<DriftSeen>, now: i64) -> Result<(), StoreError> {
-    let confirmed = inner.store.drift_seen(zone.row.id, &seen, now).await?;
-    let first_sights = confirmed.iter().any(|row| row.seen < 2);
+/// Joins what was found with what was seen before; tells whether anything wants a second look.
+async fn remember(inner: &Arc<Inner>, zone: &ZoneEntry, found: Vec<DriftRow>, now: i64) -> Result<bool, StoreError> {
+    let before = inner.store.drifts(Some(zone.row.id), 0, usize::MAX >> 33).await?;
+    let same = |a: &DriftRow, b: &DriftRow| a.name == b.name && a.rtype == b.rtype;
+    let gone: Vec<i64> =
+        before.iter().filter(|old| !found.iter().any(|new| same(old, new))).map(|old| old.id).collect();
+    inner.store.remove_drift(&gone).await?;
+    let mut rows: Vec<DriftRow> = Vec::with_capacity(found.len());
+    for new in found {
+        let old = before.iter().find(|old| same(old, &new));
+        rows.push(DriftRow {
+            seen: old.map_or(0, |old| old.seen) + 1,
+            first_seen_at: old.map_or(now, |old| old.first_seen_at),
+            healed_at: old.map(|old| old.healed_at.clone()).unwrap_or_default(),
+            ..new
+        });
+    }
+    if !rows.is_empty() {
+        tracing::warn!(zone = %zone.row.name, differences = rows.len(), "somebody else changed what we wrote");
+    }
+    let second_look = rows.iter().any(|row| row.seen < 2);
     if zone.settings.drift == OnDrift::Heal {
-        let heal: BTreeSet<Name> =
-            confirmed.iter().filter(|row| row.seen >= 2 && row.healed_at.len() < 3).map(|row| row.name.clone()).collect();
-        let names: Vec<Name> = heal.into_iter().collect();
-        inner.store.raise(zone.row.id, &names, &Raise::derived(Priority::Background)).await?;
-        inner.store.drift_healed(zone.row.id, &names, now).await?;
-        inner.work.notify_one();
+        heal(inner, zone, &mut rows, now).await?;
     }
-    if !seen.is_empty() {
-        tracing::warn!(zone = %zone.row.name, differences = seen.len(), "somebody else changed what we wrote");
+    inner.store.put_drift(&rows).await?;
+    Ok(second_look)
+}
+
+/// Raises the names that were seen twice, unless they were healed too often already.
+async fn heal(inner: &Inner, zone: &ZoneEntry, rows: &mut [DriftRow], now: i64) -> Result<(), StoreError> {
+    let mut names = BTreeSet::new();
+    for row in rows.iter_mut().filter(|row| row.seen >= 2) {
+        row.healed_at.retain(|at| now - at < DAY_MILLIS);
+        if row.healed_at.len() >= HEALS_A_DAY {
+            tracing::error!(zone = %zone.row.name, name = %row.name, "contested: healed {HEALS_A_DAY} times in a day; a person has to decide");
+            continue;
+        }
+        row.healed_at.push(now);
+        names.insert(row.name.clone());
     }
-    if first_sights {
-        inner.store.zone_listed(zone.row.id, now - DAY_MILLIS + SECOND_LOOK_MILLIS, None).await?;
-    }
+    let names: Vec<Name> = names.into_iter().collect();
+    inner.store.raise(zone.row.id, &names, &Raise::derived(Priority::Background)).await?;
+    inner.work.notify_one();
     Ok(())
 }
 

@@ -98,35 +98,39 @@ async fn take_lease(inner: &Arc<Inner>, group: &str) -> Result<Option<(Lease, Op
     }
     let time = inner.config.engine.lease_seconds as i64 * 1000;
     let me = inner.node.as_str();
-    let lease = match inner.store.acquire_lease(group, me, time, None).await? {
-        Some(lease) => lease,
-        None => {
-            let holder = inner.store.lease_holder(group).await?.unwrap_or_default();
-            if !node::is_certainly_dead(&holder) {
-                return Ok(None);
-            }
-            tracing::info!(group, "the last holder of the lease is gone; taking over at once");
-            match inner.store.acquire_lease(group, me, time, Some(&holder)).await? {
-                Some(lease) => lease,
-                None => return Ok(None),
-            }
-        }
-    };
+    let mut lease = inner.store.acquire_lease(group, me, time).await?;
+    if lease.is_none() && depose_the_dead(inner, group).await? {
+        lease = inner.store.acquire_lease(group, me, time).await?;
+    }
+    let Some(lease) = lease else { return Ok(None) };
     let doubt = lease.taken_over.then_some(now + call_millis(inner));
     lock(&inner.leases).insert(group.to_owned(), lease.clone());
     Ok(Some((lease, doubt)))
 }
 
+/// Ends the lease of a holder that is certainly gone; tells whether there was one.
+async fn depose_the_dead(inner: &Arc<Inner>, group: &str) -> Result<bool, StoreError> {
+    let leases = inner.store.leases().await?;
+    let Some((_, holder, ..)) = leases.into_iter().find(|lease| lease.0 == group) else { return Ok(true) };
+    if !node::is_certainly_dead(&holder) {
+        return Ok(false);
+    }
+    tracing::info!(group, "the last holder of the lease is gone; taking over at once");
+    inner.store.depose(group, &holder).await?;
+    Ok(true)
+}
+
 /// The lease, renewed when less than a call's time and a half is left of it.
-async fn keep_lease(inner: &Arc<Inner>, lease: Lease, now: i64) -> Result<Lease, StoreError> {
+async fn keep_lease(inner: &Arc<Inner>, mut lease: Lease, now: i64) -> Result<Lease, StoreError> {
     if lease.expires_at - now > call_millis(inner) * 3 / 2 {
         return Ok(lease);
     }
     let time = inner.config.engine.lease_seconds as i64 * 1000;
-    let renewed =
-        inner.store.renew_lease(&lease, time).await?.ok_or_else(|| fenced(&lease))?;
-    lock(&inner.leases).insert(renewed.budget_group.clone(), renewed.clone());
-    Ok(renewed)
+    if !inner.store.renew_lease(&mut lease, time).await? {
+        return Err(fenced(&lease));
+    }
+    lock(&inner.leases).insert(lease.budget_group.clone(), lease.clone());
+    Ok(lease)
 }
 
 fn fenced(lease: &Lease) -> StoreError {

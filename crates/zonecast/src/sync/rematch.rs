@@ -40,11 +40,12 @@ async fn mark_all(inner: &Arc<Inner>) -> Result<usize, StoreError> {
 async fn mark(inner: &Arc<Inner>, zone: &ZoneEntry) -> Result<usize, StoreError> {
     let mut after = zone.row.rematch_after.clone();
     let mut marked = 0;
-    let tops = tops(zone);
+    let top = top(zone);
     while let Some(cursor) = after.filter(|_| !inner.is_stopping()) {
-        let page = inner.store.claim_names_below(&tops, &cursor, PAGE).await?;
-        after = if page.len() < PAGE { None } else { page.last().map(|name| name.key().to_vec()) };
-        let names: Vec<Name> = page.iter().map(|name| place(&zone.zone, name)).collect();
+        let page = inner.store.claims_below(&top, Some(&cursor), PAGE).await?;
+        after = page.last().map(|claim| claim.name.key().to_vec());
+        let mut names: Vec<Name> = page.iter().map(|claim| place(&zone.zone, &claim.name)).collect();
+        names.dedup();
         marked += names.len();
         let how = Raise::derived(Priority::Bulk);
         inner.store.raise_page(zone.row.id, &names, after.clone(), &how).await?;
@@ -54,13 +55,9 @@ async fn mark(inner: &Arc<Inner>, zone: &ZoneEntry) -> Result<usize, StoreError>
     Ok(marked.max(1))
 }
 
-/// Below which names the zone's claims lie: its own, or for a classless zone those of its prefix.
-fn tops(zone: &ZoneEntry) -> Vec<Name> {
-    match zone.settings.network {
-        None => vec![zone.row.name.clone()],
-        Some(network) => {
-            let reverse = Name::reverse_of(network.network());
-            vec![reverse.parent().unwrap_or(reverse), zone.row.name.clone()]
-        }
-    }
+/// Below which name the zone's claims lie: its own, or for a classless zone the reverse name around
+/// its network.
+fn top(zone: &ZoneEntry) -> Name {
+    let around = zone.settings.network.and_then(|network| Name::reverse_of(network.network()).parent());
+    around.unwrap_or_else(|| zone.row.name.clone())
 }

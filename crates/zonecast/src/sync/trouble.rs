@@ -32,7 +32,7 @@ async fn recovered(turn: &Turn) -> Result<(), StoreError> {
     let (store, zone) = (&turn.inner.store, &turn.zone);
     tracing::info!(zone = %zone.row.name, connection = zone.connection.row.name, "the provider answers again");
     store.set_connection_state(zone.connection.row.id, "ok", None, 0, 0).await?;
-    store.set_zone_state(zone.row.id, "ok", None, 0).await?;
+    store.set_zone_state(zone.row.id, "ok", None).await?;
     turn.inner.catalog.reload().await?;
     Ok(())
 }
@@ -47,7 +47,7 @@ async fn failed(turn: &Turn, error: &ProviderError, now: i64) -> Result<(), Stor
     );
     match error.class {
         ErrorClass::Forbidden | ErrorClass::NoSuchZone => {
-            store.set_zone_state(zone.row.id, "parked", Some(&error.message), again).await?;
+            store.set_zone_state(zone.row.id, "parked", Some(&error.message)).await?;
         }
         ErrorClass::Unauthorized => {
             let id = zone.connection.row.id;

@@ -51,7 +51,8 @@ async fn round(inner: &Arc<Inner>) -> Result<Duration, StoreError> {
     let now = inner.store.now().await?;
     let due = inner.store.verify_due(now, ROUND).await?;
     if due.is_empty() {
-        return Ok(Duration::from_millis(250));
+        let next = inner.store.next_verify().await?.map_or(1_000, |at| (at - now).clamp(20, 1_000));
+        return Ok(Duration::from_millis(next.unsigned_abs()));
     }
     let view = inner.catalog.view();
     let servers = servers_of(inner, &view, &due).await;
