@@ -112,6 +112,11 @@ impl Catalog {
         self.view.load_full()
     }
 
+    /// The provider of a connection that is not stored yet, or is stored otherwise.
+    pub fn connect(&self, row: &ConnectionRow) -> Result<Arc<dyn Provider>, String> {
+        (self.connector)(row)
+    }
+
     /// Reads the configuration again; called after every change and when an epoch proved stale.
     pub async fn reload(&self) -> Result<Arc<View>, StoreError> {
         let _one_at_a_time = self.reloading.lock().await;

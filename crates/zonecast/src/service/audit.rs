@@ -48,7 +48,7 @@ pub async fn list(app: &App, query: &ListAudit) -> Result<Page<AuditView>, Probl
         object: query.object.clone().unwrap_or_default(),
         ..AuditFilter::default()
     };
-    let rows = app.store.audit(&filter, (before > 0).then_some(before), query.limit + 1).await?;
+    let rows = app.store.audit_log(&filter, (before > 0).then_some(before), query.limit + 1).await?;
     let (rows, next_cursor) = super::cut(rows, query.limit, |row| row.id);
     Ok(Page { items: rows.into_iter().map(AuditView::from).collect(), next_cursor })
 }

@@ -21,7 +21,7 @@ use utoipa::ToSchema;
 use zonecast_core::host::{parse_address, parse_host_name};
 use zonecast_core::{AddressPolicy, Name, RecordType};
 use zonecast_store::{
-    HostFilter, HostRow, NewClaim, OwnerAction, OwnerId, OwnerKind, OwnerRow, OwnerWrite, Priority, WriteResult,
+    HostFilter, HostRow, JobFilter, NewClaim, OwnerAction, OwnerId, OwnerKind, OwnerRow, OwnerWrite, Priority, WriteResult,
 };
 
 /// Most hosts of one bulk call.
@@ -515,7 +515,8 @@ pub async fn remove(
             if forget {
                 app.store.forget(owner).await?;
             }
-            let job_id = app.store.job_of_owner(owner).await?;
+            let about = JobFilter { owner: Some(owner), ..JobFilter::default() };
+            let job_id = app.store.jobs(&about, None, 1).await?.first().map(|job| job.id);
             return Ok(Work { job_id, data: gone });
         }
         let held: Vec<NewClaim> = app.store.claims_of(owner, false).await?.into_iter().map(write::as_new).collect();

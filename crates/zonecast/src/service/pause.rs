@@ -68,7 +68,7 @@ pub async fn zone(app: &App, caller: &Caller, id: i64, paused: bool) -> Result<Z
 }
 
 async fn done(app: &App, caller: &Caller, action: &str, object: String) -> Result<(), Problem> {
-    app.store.add_audit(&[audit(caller, action, object)]).await?;
+    app.store.audit(&[audit(caller, action, object)]).await?;
     app.catalog.reload().await?;
     app.engine.wake();
     Ok(())

@@ -13,7 +13,7 @@ use crate::sync::{Wanted, desired_in_zone};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use zonecast_core::desired::ClaimVerdict;
 use zonecast_core::{Name, RecordData, RecordType, Ttl};
-use zonecast_store::{DirtyName, KeyRow, NewClaim, OwnerId, OwnerKind};
+use zonecast_store::{NameProgress, KeyRow, NewClaim, OwnerId, OwnerKind};
 
 /// An owner whose rows are wanted.
 pub struct Asked {
@@ -29,7 +29,7 @@ pub struct Asked {
 struct ZoneFacts {
     wanted: HashMap<Name, Wanted>,
     keys: HashMap<(Name, RecordType), KeyRow>,
-    dirty: HashMap<Name, DirtyName>,
+    dirty: HashMap<Name, NameProgress>,
 }
 
 /// The rows of each owner, in order; forward before reverse, zone by zone.
@@ -54,7 +54,9 @@ async fn facts_of(app: &App, view: &View, entry: &ZoneEntry, names: &[Name]) -> 
     let zone_id = entry.row.id;
     let wanted = desired_in_zone(&app.store, view, entry, names, app.config.orchestrator.dns.ttl).await?;
     let keys = app.store.keys_at(zone_id, names).await?;
-    let dirty = app.store.dirty_at(zone_id, names).await?;
+    let touched: Vec<(i64, Name)> = names.iter().map(|name| (zone_id, name.clone())).collect();
+    let mut dirty = app.store.progress(&touched).await?;
+    dirty.retain(|name| name.done < name.wanted);
     Ok(ZoneFacts {
         wanted: wanted.into_iter().map(|wanted| (wanted.name.clone(), wanted)).collect(),
         keys: keys.into_iter().map(|key| ((key.name.clone(), key.rtype), key)).collect(),
@@ -173,7 +175,7 @@ fn kind_word(kind: zonecast_core::claim::OwnerKind) -> &'static str {
 }
 
 /// The name waits for the engine: what stood there before is old news.
-fn work_is_due(row: &mut KeyView, entry: &ZoneEntry, dirty: &DirtyName) {
+fn work_is_due(row: &mut KeyView, entry: &ZoneEntry, dirty: &NameProgress) {
     let connection = &entry.connection.row;
     if connection.state == "open" || connection.state == "probing" || connection.state == "parked" {
         row.state = "retrying".to_owned();

@@ -13,14 +13,16 @@ pub struct StatusView {
     pub version: String,
     /// Hosts.
     pub hosts: i64,
-    /// Records an operator added.
-    pub records: i64,
     /// Zones by state.
     pub zones: BTreeMap<String, usize>,
     /// Connections by state.
     pub connections: BTreeMap<String, usize>,
-    /// Keys (zone, name, type) by state.
-    pub keys: BTreeMap<String, i64>,
+    /// Keys (zone, name, type) in trouble, by state.
+    pub trouble: BTreeMap<String, i64>,
+    /// Values of ours at providers.
+    pub owned_values: i64,
+    /// Differences found at providers.
+    pub drift: i64,
     /// Names with work to do.
     pub dirty_names: i64,
     /// Jobs that have not ended.
@@ -41,15 +43,20 @@ pub async fn status(app: &App) -> Result<StatusView, Problem> {
     for connection in view.connections.values() {
         *connections.entry(connection.row.state.clone()).or_insert(0) += 1;
     }
+    let mut trouble = BTreeMap::new();
+    for (state, count) in stats.zones.iter().flat_map(|zone| &zone.trouble) {
+        *trouble.entry(state.clone()).or_insert(0) += count;
+    }
     Ok(StatusView {
         version: env!("CARGO_PKG_VERSION").to_owned(),
         hosts: stats.hosts,
-        records: stats.records,
         zones,
         connections,
-        keys: stats.keys.into_iter().collect(),
+        trouble,
+        owned_values: stats.zones.iter().map(|zone| zone.owned_values).sum(),
+        drift: stats.drift,
         dirty_names: stats.dirty_names,
-        open_jobs: stats.open_jobs,
+        open_jobs: stats.running_jobs,
         paused: super::pause::state(app).await?.paused,
     })
 }

@@ -66,13 +66,12 @@ async fn observe(zone: &ZoneEntry) -> Result<Observed, Problem> {
 async fn keys_of(app: &App, zone_id: i64) -> Result<Vec<KeyRow>, Problem> {
     let mut keys: Vec<KeyRow> = Vec::new();
     loop {
-        let after = keys.last().map(|key| (key.name.clone(), key.rtype));
-        let step = app.store.keys_of_zone(zone_id, after.as_ref(), STEP).await?;
-        let full = step.len() >= STEP;
-        keys.extend(step);
-        if !full {
+        let after = keys.last().map(|key| key.name.key().to_vec());
+        let step = app.store.keys_below(zone_id, after.as_deref(), STEP).await?;
+        if step.is_empty() {
             return Ok(keys);
         }
+        keys.extend(step);
     }
 }
 

@@ -1,6 +1,6 @@
 //! Work over a whole zone: write it afresh, let held removals go, take it out.
 
-use super::write::{audit, audit_with};
+use super::write::audit;
 use super::view::ZoneView;
 use super::zones::{self, entry};
 use super::{Caller, Expected, Work};
@@ -41,11 +41,11 @@ pub async fn names_of(app: &App, zone: &ZoneEntry, most: usize) -> Result<Vec<Na
             break;
         }
     }
-    let mut after: Option<(Name, zonecast_core::RecordType)> = None;
+    let mut after = None;
     while names.len() < most {
-        let keys = app.store.keys_of_zone(zone.row.id, after.as_ref(), STEP).await?;
+        let keys = app.store.keys_below(zone.row.id, after.as_deref(), STEP).await?;
         let Some(last) = keys.last() else { break };
-        after = Some((last.name.clone(), last.rtype));
+        after = Some(last.name.key().to_vec());
         names.extend(keys.into_iter().map(|key| key.name));
     }
     Ok(names.into_iter().take(most).collect())
@@ -56,7 +56,7 @@ pub async fn sync(app: &App, caller: &Caller, id: i64) -> Result<Work<ZoneView>,
     let zone = entry(app, id)?;
     let names = names_of(app, &zone, usize::MAX).await?;
     let job_id = raise(app, &zone, "zone.sync", &format!("set DNS records of zone {}", zone.row.name), &names).await?;
-    app.store.add_audit(&[audit(caller, "zone.sync", format!("zone:{id}"))]).await?;
+    app.store.audit(&[audit(caller, "zone.sync", format!("zone:{id}"))]).await?;
     Ok(Work { job_id: Some(job_id), data: zones::get(app, id)? })
 }
 
@@ -74,9 +74,7 @@ async fn raise(app: &App, zone: &ZoneEntry, kind: &str, title: &str, names: &[Na
 /// Lets the held removals of a zone go.
 pub async fn approve(app: &App, caller: &Caller, id: i64) -> Result<usize, Problem> {
     entry(app, id)?;
-    let approved = app.store.approve_held(id).await?;
-    let detail = serde_json::json!({ "names": approved });
-    app.store.add_audit(&[audit_with(caller, "zone.approve", format!("zone:{id}"), detail)]).await?;
+    let approved = app.store.approve(id, &[audit(caller, "zone.approve", format!("zone:{id}"))]).await?;
     app.engine.wake();
     Ok(approved)
 }
