@@ -117,13 +117,37 @@ async fn open(folder: &Path, providers: &[Memory; 2]) -> App {
 
 async fn add_zones(app: &App) {
     for name in ["a", "b"] {
-        let id = app.store.add_connection(&ConnectionRow::fresh(name, "memory"), &[]).await.unwrap().id;
+        let id = app.store.add_connection(&connection(name), &[]).await.unwrap().id;
         for zone in ZONES {
             let zone = Name::parse(zone).unwrap();
-            app.store.add_zone(&ZoneRow::fresh(zone.clone(), id, format!("{name}|{zone}")), &[]).await.unwrap();
+            app.store.add_zone(&zone_row(zone.clone(), id, format!("{name}|{zone}")), &[]).await.unwrap();
         }
     }
     app.catalog.reload().await.unwrap();
+}
+
+fn connection(name: &str) -> ConnectionRow {
+    let settings = zonecast_providers::fields::Settings::default();
+    zonecast::service::connections::fresh(name.to_owned(), "memory".to_owned(), &settings, String::new(), false)
+}
+
+fn zone_row(name: Name, connection_id: i64, physical_id: String) -> ZoneRow {
+    ZoneRow {
+        id: 0,
+        name,
+        connection_id,
+        provider_zone_id: None,
+        physical_id,
+        settings: serde_json::Map::new(),
+        state: "ok".to_owned(),
+        last_error: None,
+        cuts: Vec::new(),
+        rematch_after: None,
+        listed_at: None,
+        created_at: 0,
+        updated_at: 0,
+        version: 0,
+    }
 }
 
 /// One run: everything that happens follows from the seed, as far as the machine's timing lets it.

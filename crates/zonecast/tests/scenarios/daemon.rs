@@ -33,7 +33,10 @@ impl Daemon {
 
     /// The same with these lines in its configuration.
     pub fn start_with(config: &str) -> Daemon {
-        let folder = TempDir::new().expect("a temporary folder");
+        Daemon::start_in(TempDir::new().expect("a temporary folder"), config)
+    }
+
+    fn start_in(folder: TempDir, config: &str) -> Daemon {
         std::fs::write(folder.path().join("zonecast.toml"), config).expect("the configuration");
         let arguments =
             ["serve", "--http", "127.0.0.1:0", "--dns", "127.0.0.1:0"].map(str::to_owned).to_vec();
@@ -42,6 +45,15 @@ impl Daemon {
         let mut daemon = Daemon { child, folder, arguments, http: nowhere, dns: nowhere, key: String::new() };
         daemon.wait_ready();
         daemon
+    }
+
+    /// Starts a second node beside another one: same database, same master key, same admin key.
+    pub fn start_beside(first: &Daemon, config: &str) -> Daemon {
+        let folder = TempDir::new().expect("a temporary folder");
+        for file in ["secret.key", "admin.key"] {
+            std::fs::copy(first.folder().join(file), folder.path().join(file)).expect("the first node's keys");
+        }
+        Daemon::start_in(folder, config)
     }
 
     /// `kill -9`, as a power cut would.
