@@ -59,13 +59,15 @@ pub async fn register(app: &App, caller: &Caller, body: &Value) -> Result<Work<H
     let view = app.catalog.view();
     let row = read_new(&view, body)?;
     let wish = Wish::new(caller, "host.add", format!("register {}", row.fqdn));
-    let (id, job_id) = write::one(app, &wish, |view| {
-        let write = new_write(app, view, row.clone());
-        refuse_beside_cname(&write)?;
-        Ok(write)
-    })
-    .await
-    .map_err(|problem| name_taken(problem, &row.fqdn))?;
+    super::records::refuse_cname_neighbours(
+        app,
+        OwnerId { kind: OwnerKind::Host, id: 0 },
+        &new_write(app, &view, row.clone()).claims,
+        "/fqdn",
+    )
+    .await?;
+    let stored = write::one(app, &wish, |view| Ok(new_write(app, view, row.clone()))).await;
+    let (id, job_id) = stored.map_err(|problem| name_taken(problem, &row.fqdn))?;
     Ok(Work { job_id, data: get(app, id).await? })
 }
 
@@ -189,12 +191,6 @@ fn new_write(app: &App, view: &View, row: HostRow) -> OwnerWrite {
     let claims = if synced { host_claims(&row, view) } else { Vec::new() };
     let touched = touched(view, claims.iter());
     OwnerWrite { row: OwnerRow::Host(row), action: OwnerAction::Insert, claims, touched }
-}
-
-/// A host whose name is an alias somewhere is checked by the store's claims, not here: see
-/// [`write::refuse_cname_neighbours`].
-fn refuse_beside_cname(_: &OwnerWrite) -> Result<(), Problem> {
-    Ok(())
 }
 
 /// Which hosts a list shows.
@@ -350,6 +346,20 @@ pub async fn patch(
         errors.into_result(())
     })
     .await
+}
+
+/// What a merge patch would do, without doing it.
+pub async fn plan_patch(app: &App, id: i64, body: &Value) -> Result<super::plan::PlanView, Problem> {
+    let view = app.catalog.view();
+    let old = current(app, id).await?;
+    let mut new = old.clone();
+    let mut errors = Errors::default();
+    HostForm::read(Form::body(body)?, &mut errors).over(&mut new, &view, &mut errors);
+    errors.into_result(())?;
+    let held = app.store.claims_of(OwnerId { kind: OwnerKind::Host, id }, false).await?;
+    let held: Vec<NewClaim> = held.into_iter().map(write::as_new).collect();
+    let write = changed_write(app, &view, &old, new, &held);
+    super::plan::of_writes(app, &view, &[write]).await
 }
 
 /// Gives an address its own reverse name, or takes it away.

@@ -29,7 +29,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::{Notify, watch};
 use zonecast_store::{JobRow, Store, StoreError};
 
-pub use desired::desired_in_zone;
+pub use desired::{Wanted, desired_in_zone};
 pub use node::NodeId;
 
 /// The engine of this process. Cheap to clone; does nothing until [`Engine::start`].
