@@ -10,8 +10,11 @@ use arc_swap::ArcSwap;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use tokio::sync::Mutex;
-use zonecast_core::{ConflictPolicy, ConnectionId, Cuts, Name, RecordData, RecordType, Zone, ZoneId, ZoneIndex};
-use zonecast_providers::{Deps, Provider, Settings, ZoneRef};
+use zonecast_core::{
+    ConflictPolicy, ConnectionId, Cuts, Name, RecordData, RecordType, Zone, ZoneId, ZoneIndex,
+};
+use zonecast_providers::fields::{self, Deps, Settings};
+use zonecast_providers::{Provider, ZoneRef};
 use zonecast_store::{ConnectionRow, PoolRow, Store, StoreError, ZoneRow};
 
 /// A connection and the provider behind it.
@@ -39,11 +42,7 @@ pub struct ZoneEntry {
 impl ZoneEntry {
     /// How a provider call names this zone.
     pub fn reference(&self, deadline: std::time::Instant) -> ZoneRef {
-        ZoneRef {
-            name: self.row.name.clone(),
-            provider_zone_id: self.row.provider_zone_id.clone(),
-            deadline,
-        }
+        ZoneRef { name: self.row.name.clone(), provider_zone_id: self.row.provider_zone_id.clone(), deadline }
     }
 
     /// `zone 3 example.com (powerdns)`, as logs and job lines show it.
@@ -87,7 +86,7 @@ pub fn from_kinds(deps: Deps) -> Connector {
         let text = |value: &serde_json::Value| value.as_str().map(str::to_owned);
         let plain = row.settings.iter().filter_map(|(name, value)| Some((name.clone(), text(value)?)));
         let settings = Settings { plain: plain.collect(), secrets: row.secrets.clone() };
-        zonecast_providers::connect(&row.provider, &settings, &deps)
+        fields::connect(&row.provider, &settings, &deps)
             .map_err(|errors| errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))
     })
 }
@@ -140,7 +139,8 @@ async fn read(store: &Store, connector: &Connector, old: Option<&View>) -> Resul
     let epoch = store.epoch().await?;
     let mut connections = BTreeMap::new();
     for row in store.connections().await? {
-        let kept = old.and_then(|view| view.connections.get(&row.id)).filter(|kept| kept.row.version == row.version);
+        let kept =
+            old.and_then(|view| view.connections.get(&row.id)).filter(|kept| kept.row.version == row.version);
         let provider = match kept {
             Some(kept) => kept.provider.clone(),
             None => connector(&row),

@@ -20,7 +20,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::watch;
 use zonecast_dns::{Authority, Notifier, NotifyOptions, RateLimit, Server, ServerOptions};
-use zonecast_providers::Deps;
+use zonecast_providers::fields::Deps;
 use zonecast_store::{MasterKey, Store};
 
 /// How long provider calls in flight may take to end when the daemon stops.
@@ -72,7 +72,9 @@ pub async fn open(config: Config) -> anyhow::Result<App> {
     let from_environment = std::env::var("ZONECAST_SECRET_KEY").ok();
     let (key, source) = MasterKey::load(credentials.as_deref(), from_environment.as_deref(), &config.data)?;
     if source.is_beside_the_data() {
-        tracing::warn!("secrets are sealed with secret.key in the data folder: whoever copies the folder has both");
+        tracing::warn!(
+            "secrets are sealed with secret.key in the data folder: whoever copies the folder has both"
+        );
     }
     let store = Store::open(&config.store_url(), key).await.context("the store cannot be opened")?;
     let authority = Authority::open(Arc::new(EmbeddedStore::new(store.clone())))
@@ -128,7 +130,7 @@ fn start_dns(app: &App) -> anyhow::Result<(Server, Notifier)> {
     let mut options = ServerOptions::new(app.config.dns);
     options.rate_limit = match app.config.authority.answers_per_second {
         0 => None,
-        answers => Some(RateLimit::per_second(answers)),
+        answers => Some(RateLimit { answers_per_second: answers, ..RateLimit::default() }),
     };
     let server = Server::start(app.authority.clone(), &options)
         .with_context(|| format!("cannot answer DNS at {}", app.config.dns))?;

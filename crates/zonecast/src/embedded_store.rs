@@ -107,7 +107,8 @@ fn written(settings: &ZoneSettings) -> Result<serde_json::Value, StoreError> {
         algorithm: key.algorithm().to_string(),
         secret: base64::engine::general_purpose::STANDARD.encode(key.secret()),
     });
-    let written = Written { allow_transfer: settings.allow_transfer.clone(), notify: settings.notify.clone(), tsig };
+    let written =
+        Written { allow_transfer: settings.allow_transfer.clone(), notify: settings.notify.clone(), tsig };
     Ok(serde_json::to_value(written)?)
 }
 

@@ -81,7 +81,10 @@ impl<S: Send + Sync> FromRequest<S> for TextBody {
     async fn from_request(request: Request, state: &S) -> Result<TextBody, Problem> {
         let kind = content_type(&request);
         if !matches!(kind.as_str(), "" | "text/plain" | "text/dns") {
-            return Err(Problem::new(415, format!("send the zone file as text/dns or text/plain, not {kind}")));
+            return Err(Problem::new(
+                415,
+                format!("send the zone file as text/dns or text/plain, not {kind}"),
+            ));
         }
         let bytes = read_body(request, state).await?;
         let text = String::from_utf8(bytes.to_vec());
@@ -262,7 +265,9 @@ mod tests {
 
     #[test]
     fn a_wait_is_seconds_or_milliseconds_and_never_long() {
-        for (text, millis) in [("10s", 10_000), ("500ms", 500), ("2", 2_000), ("0.5s", 500), ("999999s", 60_000)] {
+        for (text, millis) in
+            [("10s", 10_000), ("500ms", 500), ("2", 2_000), ("0.5s", 500), ("999999s", 60_000)]
+        {
             assert_eq!(wait(text), Ok(Duration::from_millis(millis)), "{text}");
         }
         for bad in ["", "s", "-1", "1h", "NaN", "inf", "1e9", "1 s"] {

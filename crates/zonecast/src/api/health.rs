@@ -15,7 +15,10 @@ use std::time::Instant;
 
 pub fn routes() -> Router<ApiState> {
     recorder();
-    Router::new().route("/livez", get(alive)).route("/readyz", get(ready)).route("/metrics", get(show_metrics))
+    Router::new()
+        .route("/livez", get(alive))
+        .route("/readyz", get(ready))
+        .route("/metrics", get(show_metrics))
 }
 
 async fn alive() -> &'static str {
@@ -60,6 +63,7 @@ pub async fn count(request: Request, next: Next) -> Response {
     let status = response.status().as_u16().to_string();
     metrics::counter!("zonecast_http_requests_total", "method" => method, "route" => route.clone(), "status" => status)
         .increment(1);
-    metrics::histogram!("zonecast_http_request_seconds", "route" => route).record(began.elapsed().as_secs_f64());
+    metrics::histogram!("zonecast_http_request_seconds", "route" => route)
+        .record(began.elapsed().as_secs_f64());
     response
 }

@@ -1,8 +1,8 @@
 //! `/hosts`.
 
+use super::ApiState;
 use super::extract::{Body, Ctx, Id, IfMatch, Limit, OptionalBody, Query, Steps, WorkQuery, id as read_id};
 use super::reply::{self, Answer, ListAnswer, WithJob, answer_work};
-use super::ApiState;
 use crate::problem::Problem;
 use crate::service::forms_schema::{HostBody, HostBulkBody, HostPatchBody, ReverseNameBody, SyncBody};
 use crate::service::hosts::{self, BulkView, ListHosts};
@@ -71,7 +71,11 @@ async fn register(ctx: Ctx, Query(query): Query<WorkQuery>, Body(body): Body) ->
 /// Registers up to 10,000 hosts under one job; a wrong one stops no other.
 #[utoipa::path(post, path = "/hosts/bulk", tag = "hosts", params(WorkQuery), request_body = HostBulkBody,
     responses((status = 202, body = Answer<WithJob<BulkView>>), (status = 200, body = Answer<WithJob<BulkView>>)))]
-async fn register_bulk(ctx: Ctx, Query(query): Query<WorkQuery>, Body(body): Body) -> Result<Response, Problem> {
+async fn register_bulk(
+    ctx: Ctx,
+    Query(query): Query<WorkQuery>,
+    Body(body): Body,
+) -> Result<Response, Problem> {
     let work = hosts::register_bulk(&ctx, &ctx.caller, &body).await?;
     let data = work.data.clone();
     answer_work(&ctx, &query, work, || async { Ok(data) }).await

@@ -7,8 +7,8 @@
 
 use super::ApiState;
 use crate::problem::Problem;
-use crate::service::write::Once;
 use crate::service::Caller;
+use crate::service::write::Once;
 use axum::body::{Body, Bytes, to_bytes};
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
@@ -40,7 +40,10 @@ fn key_of(headers: &HeaderMap) -> Result<Option<String>, Problem> {
     let Some(value) = headers.get("idempotency-key") else { return Ok(None) };
     let key = value.to_str().unwrap_or_default().trim();
     if key.is_empty() || key.len() > KEY_MAX {
-        return Err(Problem::field("Idempotency-Key", format!("must be 1 to {KEY_MAX} visible ASCII characters")));
+        return Err(Problem::field(
+            "Idempotency-Key",
+            format!("must be 1 to {KEY_MAX} visible ASCII characters"),
+        ));
     }
     Ok(Some(key.to_owned()))
 }

@@ -16,7 +16,10 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 pub fn routes() -> OpenApiRouter<ApiState> {
-    OpenApiRouter::new().routes(routes!(list, add)).routes(routes!(show, change, remove)).routes(routes!(desired))
+    OpenApiRouter::new()
+        .routes(routes!(list, add))
+        .routes(routes!(show, change, remove))
+        .routes(routes!(desired))
 }
 
 /// Which records.
@@ -147,7 +150,9 @@ impl Step {
     async fn write(self) -> (std::io::Result<Bytes>, Option<Step>) {
         let (page, app, head, begun) = match self {
             Step::First(page, app) => (Ok(page), app, "{\"success\":true,\"data\":[", false),
-            Step::Next { after, app, begun } => (records::desired_page(&app, Some(&after)).await, app, "", begun),
+            Step::Next { after, app, begun } => {
+                (records::desired_page(&app, Some(&after)).await, app, "", begun)
+            }
         };
         let (rows, next) = match page {
             Ok(page) => page,

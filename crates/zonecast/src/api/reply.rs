@@ -72,7 +72,8 @@ pub fn tagged<T: Serialize>(data: T, version: i64, headers: &HeaderMap) -> Respo
         tags.split(',').map(str::trim).any(|known| known == "*" || known.trim_start_matches("W/") == tag)
     });
     let json = [(header::CONTENT_TYPE, "application/json")];
-    let mut response = if fresh { StatusCode::NOT_MODIFIED.into_response() } else { (json, body).into_response() };
+    let mut response =
+        if fresh { StatusCode::NOT_MODIFIED.into_response() } else { (json, body).into_response() };
     if let Ok(value) = HeaderValue::from_str(&tag) {
         response.headers_mut().insert(header::ETAG, value);
     }

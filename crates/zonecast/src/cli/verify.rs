@@ -27,7 +27,8 @@ const ANSWERS: &[Column] = &[
     ("ANSWERED", "/values"),
     ("TTL", "/ttl"),
     ("RCODE", "/rcode"),
-    ("RESULT", "/state"),
+    ("RESULT", "/result"),
+    ("ERROR", "/error"),
 ];
 
 /// Does it; a name that is not served as wanted is exit code 1.

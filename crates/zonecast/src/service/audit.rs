@@ -60,5 +60,10 @@ pub async fn verify(app: &App) -> Result<ChainView, Problem> {
         None => format!("{} lines, every one fits the one before it", report.checked),
         Some(id) => format!("line {id} does not fit the one before it: the book was changed"),
     };
-    Ok(ChainView { ok: report.broken_at.is_none(), checked: report.checked, broken_at: report.broken_at, message })
+    Ok(ChainView {
+        ok: report.broken_at.is_none(),
+        checked: report.checked,
+        broken_at: report.broken_at,
+        message,
+    })
 }

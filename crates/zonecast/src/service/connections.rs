@@ -71,7 +71,13 @@ fn new_row(body: &Value) -> Result<ConnectionRow, Problem> {
 }
 
 /// A row that is not stored yet.
-pub fn fresh(name: String, provider: String, settings: &Settings, budget_group: String, implicit: bool) -> ConnectionRow {
+pub fn fresh(
+    name: String,
+    provider: String,
+    settings: &Settings,
+    budget_group: String,
+    implicit: bool,
+) -> ConnectionRow {
     ConnectionRow {
         id: 0,
         name,
@@ -132,7 +138,16 @@ pub async fn patch(
     }
     let given = form.object("settings", &mut errors).value();
     form.ignore(&[
-        "id", "implicit", "state", "last_error", "open_until", "zones", "created_at", "updated_at", "version", "notes",
+        "id",
+        "implicit",
+        "state",
+        "last_error",
+        "open_until",
+        "zones",
+        "created_at",
+        "updated_at",
+        "version",
+        "notes",
     ]);
     form.finish(&mut errors);
     change_settings(&mut row, given, &mut errors);
@@ -167,10 +182,14 @@ pub async fn update(app: &App, caller: &Caller, row: ConnectionRow) -> Result<Co
     app.catalog.connect(&row).map_err(|words| Problem::field("/settings", words))?;
     let line = audit(caller, "connection.set", format!("connection:{}", row.id));
     app.store.update_connection(&row, &[line]).await.map_err(|error| match error {
-        StoreError::Changed { .. } => Problem::new(412, "the connection was changed meanwhile: read it again"),
+        StoreError::Changed { .. } => {
+            Problem::new(412, "the connection was changed meanwhile: read it again")
+        }
         error => taken(error, &row.name),
     })?;
-    app.store.set_connection_state(row.id, &row.state, row.last_error.as_deref(), row.failures, row.open_until).await?;
+    app.store
+        .set_connection_state(row.id, &row.state, row.last_error.as_deref(), row.failures, row.open_until)
+        .await?;
     app.catalog.reload().await?;
     app.engine.wake();
     let mut view = get(app, row.id).await?;
@@ -210,7 +229,10 @@ pub async fn test(app: &App, id: i64, body: &Value) -> Result<TestView, Problem>
         (Some(name), _) => ZoneRef::new(name),
         (None, Some(zone)) => zone.reference(Instant::now() + TEST_PATIENCE),
         (None, None) => {
-            return Err(Problem::field("/zone", "is missing: this connection has no zone yet, so name one to test with"));
+            return Err(Problem::field(
+                "/zone",
+                "is missing: this connection has no zone yet, so name one to test with",
+            ));
         }
     };
     run_test(app, &row, reference).await

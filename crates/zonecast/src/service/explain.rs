@@ -72,12 +72,13 @@ pub async fn explain(app: &App, name: &str, rtype: Option<&str>) -> Result<Expla
         })
         .collect();
     zones.sort_by_key(|zone| !zone.matches);
-    let claims = app.store.claims_at(std::slice::from_ref(&name)).await?.into_iter().map(|claim| ExplainClaim {
-        owner: format!("{}:{}", super::view::owner_word(claim.owner.kind), claim.owner.id),
-        rtype: claim.data.rtype().to_string(),
-        value: claim.data.to_text(),
-        ttl: claim.ttl.map(|ttl| ttl.seconds()),
-    });
+    let claims =
+        app.store.claims_at(std::slice::from_ref(&name)).await?.into_iter().map(|claim| ExplainClaim {
+            owner: format!("{}:{}", super::view::owner_word(claim.owner.kind), claim.owner.id),
+            rtype: claim.data.rtype().to_string(),
+            value: claim.data.to_text(),
+            ttl: claim.ttl.map(|ttl| ttl.seconds()),
+        });
     Ok(ExplainView {
         matched: zones.iter().any(|zone| zone.matches),
         claims: claims.collect(),
@@ -96,7 +97,10 @@ pub fn asked(name: &str, rtype: Option<&str>) -> Result<(Name, RecordType), Prob
         Err(_) => Name::parse(name).map_err(|error| errors.add("name", error.to_string())).ok(),
     };
     let rtype = match rtype {
-        Some(text) => text.parse().map_err(|error: zonecast_core::RecordError| errors.add("type", error.to_string())).ok(),
+        Some(text) => text
+            .parse()
+            .map_err(|error: zonecast_core::RecordError| errors.add("type", error.to_string()))
+            .ok(),
         None => parsed.as_ref().map(|name| if name.is_reverse() { RecordType::PTR } else { RecordType::A }),
     };
     let both = errors.into_result((parsed, rtype))?;

@@ -64,7 +64,8 @@ impl HostForm {
     /// The row of a new host; completes the name by the host's own main domain or its pool's.
     pub fn into_new(self, view: &View, errors: &mut Errors) -> HostRow {
         let mut row = blank_host();
-        if !self.fqdn.is_given() && !self.name.is_given() && !names_by_pool(&self, view) && errors.is_empty() {
+        if !self.fqdn.is_given() && !self.name.is_given() && !names_by_pool(&self, view) && errors.is_empty()
+        {
             errors.add("/fqdn", "is missing: give fqdn, or name and main_domain");
         }
         self.over(&mut row, view, errors);
@@ -124,9 +125,10 @@ fn names_by_pool(form: &HostForm, view: &View) -> bool {
 /// `name` + main domain: the host's own, else that of the first pool one of its addresses lies in.
 fn complete_name(row: &mut HostRow, view: &View, errors: &mut Errors) {
     let pools = || row.addresses.iter().filter_map(|address| Some((address.ip, view.pool_of(address.ip)?)));
-    let name = row.name.clone().or_else(|| {
-        pools().find_map(|(ip, pool)| Some(fill(pool.name_pattern.as_deref()?, ip, None)))
-    });
+    let name = row
+        .name
+        .clone()
+        .or_else(|| pools().find_map(|(ip, pool)| Some(fill(pool.name_pattern.as_deref()?, ip, None))));
     let domain = row.main_domain.clone().or_else(|| pools().find_map(|(_, pool)| pool.main_domain.clone()));
     match (name, domain) {
         (Some(name), Some(domain)) => match parse_host_name(&format!("{name}.{domain}")) {
@@ -175,11 +177,8 @@ fn addresses(form: &mut Form<'_>, errors: &mut Errors) -> Field<Vec<AddressRow>>
     let mut seen = std::collections::HashSet::with_capacity(if items.len() > 8 { items.len() } else { 0 });
     for (index, item) in items.iter().enumerate() {
         let Some((row, field)) = address(item, index, errors) else { continue };
-        let twice = if items.len() > 8 {
-            !seen.insert(row.ip)
-        } else {
-            rows.iter().any(|other| other.ip == row.ip)
-        };
+        let twice =
+            if items.len() > 8 { !seen.insert(row.ip) } else { rows.iter().any(|other| other.ip == row.ip) };
         if twice {
             errors.add(format!("/addresses/{index}{field}"), format!("{} is in the list twice", row.ip));
         }
@@ -250,9 +249,11 @@ impl RecordForm {
 
     /// The row of a new record.
     pub fn into_new(self, errors: &mut Errors) -> RecordRow {
-        for (field, given) in
-            [("/name", self.name.is_given()), ("/type", self.rtype.is_given()), ("/values", self.values.is_given())]
-        {
+        for (field, given) in [
+            ("/name", self.name.is_given()),
+            ("/type", self.rtype.is_given()),
+            ("/values", self.values.is_given()),
+        ] {
             if !given {
                 errors.add(field, "is missing");
             }
@@ -316,7 +317,12 @@ fn values(rtype: RecordType, texts: &[String], errors: &mut Errors) -> Vec<Recor
 }
 
 /// A list of texts.
-pub fn texts(form: &mut Form<'_>, field: &'static str, most: usize, errors: &mut Errors) -> Field<Vec<String>> {
+pub fn texts(
+    form: &mut Form<'_>,
+    field: &'static str,
+    most: usize,
+    errors: &mut Errors,
+) -> Field<Vec<String>> {
     match form.list(field, most, errors) {
         Field::Absent => Field::Absent,
         Field::Null => Field::Null,
@@ -352,8 +358,9 @@ pub fn pool_over(mut form: Form<'_>, row: &mut PoolRow, errors: &mut Errors) {
 }
 
 fn parse_prefix(text: &str) -> Result<ipnet::IpNet, String> {
-    let prefix: ipnet::IpNet =
-        text.parse().map_err(|_| format!("{text:?} is not a prefix such as 192.0.2.0/24 or 2001:db8::/48"))?;
+    let prefix: ipnet::IpNet = text
+        .parse()
+        .map_err(|_| format!("{text:?} is not a prefix such as 192.0.2.0/24 or 2001:db8::/48"))?;
     if prefix.trunc() == prefix {
         return Ok(prefix);
     }
@@ -361,8 +368,13 @@ fn parse_prefix(text: &str) -> Result<ipnet::IpNet, String> {
 }
 
 fn pattern(text: &str, whole_name: bool) -> Result<String, String> {
-    let example = fill(text, IpAddr::from([192, 0, 2, 1]), Some(&Name::root().child("a").unwrap_or(Name::root())));
-    let checked = if whole_name { parse_host_name(&example).map(|_| ()) } else { bare_name(&example).map(|_| ()).map_err(zonecast_core::host::HostError) };
+    let example =
+        fill(text, IpAddr::from([192, 0, 2, 1]), Some(&Name::root().child("a").unwrap_or(Name::root())));
+    let checked = if whole_name {
+        parse_host_name(&example).map(|_| ())
+    } else {
+        bare_name(&example).map(|_| ()).map_err(zonecast_core::host::HostError)
+    };
     match checked {
         Err(error) => Err(format!("does not make a host name: {error}")),
         Ok(()) if !text.contains("{address}") && !text.contains("{name}") => {

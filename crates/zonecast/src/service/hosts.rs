@@ -21,7 +21,8 @@ use utoipa::ToSchema;
 use zonecast_core::host::{parse_address, parse_host_name};
 use zonecast_core::{AddressPolicy, Name, RecordType};
 use zonecast_store::{
-    HostFilter, HostRow, JobFilter, NewClaim, OwnerAction, OwnerId, OwnerKind, OwnerRow, OwnerWrite, Priority, WriteResult,
+    HostFilter, HostRow, JobFilter, NewClaim, OwnerAction, OwnerId, OwnerKind, OwnerRow, OwnerWrite,
+    Priority, WriteResult,
 };
 
 /// Most hosts of one bulk call.
@@ -75,6 +76,18 @@ pub async fn register(app: &App, caller: &Caller, body: &Value) -> Result<Work<H
 pub async fn plan_register(app: &App, body: &Value) -> Result<super::plan::PlanView, Problem> {
     let view = app.catalog.view();
     let row = read_new(&view, body)?;
+    let write = new_write(app, &view, row);
+    super::plan::of_writes(app, &view, &[write]).await
+}
+
+/// What a patch would do, without doing it.
+pub async fn plan_patch(app: &App, id: i64, body: &Value) -> Result<super::plan::PlanView, Problem> {
+    let view = app.catalog.view();
+    let old = app.store.host(id).await?.ok_or_else(|| Problem::missing("host", id))?;
+    let mut row = old.clone();
+    let mut errors = Errors::default();
+    HostForm::read(Form::body(body)?, &mut errors).over(&mut row, &view, &mut errors);
+    let row = errors.into_result(row)?;
     let write = new_write(app, &view, row);
     super::plan::of_writes(app, &view, &[write]).await
 }
@@ -243,7 +256,8 @@ pub async fn list(app: &App, query: &ListHosts) -> Result<Page<HostView>, Proble
         }
         (Some(fqdn), _) => with_name(app, &fqdn).await?,
         (None, Some(address)) => {
-            let ids: Vec<i64> = app.store.hosts_holding(&[address]).await?.into_iter().map(|(_, id)| id).collect();
+            let ids: Vec<i64> =
+                app.store.hosts_holding(&[address]).await?.into_iter().map(|(_, id)| id).collect();
             app.store.hosts_by_ids(&ids).await?
         }
     };
@@ -427,7 +441,9 @@ async fn change(
             Err(problem) if write::was_changed(&problem) => continue,
             Err(problem) => {
                 return Err(match write::taken_by(&problem) {
-                    Some(by) => Problem::conflict("/fqdn", format!("this name is registered already, as host {by}")),
+                    Some(by) => {
+                        Problem::conflict("/fqdn", format!("this name is registered already, as host {by}"))
+                    }
                     None => problem,
                 });
             }
@@ -473,12 +489,18 @@ pub async fn sync(app: &App, caller: &Caller, id: i64, body: &Value) -> Result<W
     for _ in 0..write::TRIES {
         let row = current(app, id).await?;
         if row.state == "secondary" {
-            return Err(Problem::new(409, format!("host {id} is secondary: its records are never written from here")));
+            return Err(Problem::new(
+                409,
+                format!("host {id} is secondary: its records are never written from here"),
+            ));
         }
         let held = app.store.claims_of(OwnerId { kind: OwnerKind::Host, id }, false).await?;
         if held.is_empty() && row.state != "active" {
             let state = &row.state;
-            return Err(Problem::new(409, format!("host {id} is {state} and was never synced: enable it first")));
+            return Err(Problem::new(
+                409,
+                format!("host {id} is {state} and was never synced: enable it first"),
+            ));
         }
         let held: Vec<NewClaim> = held.into_iter().map(write::as_new).collect();
         let wish = Wish {
@@ -529,7 +551,8 @@ pub async fn remove(
             let job_id = app.store.jobs(&about, None, 1).await?.first().map(|job| job.id);
             return Ok(Work { job_id, data: gone });
         }
-        let held: Vec<NewClaim> = app.store.claims_of(owner, false).await?.into_iter().map(write::as_new).collect();
+        let held: Vec<NewClaim> =
+            app.store.claims_of(owner, false).await?.into_iter().map(write::as_new).collect();
         let wish = Wish::new(caller, "host.remove", format!("remove {}", row.fqdn));
         let stored = write::one(app, &wish, |view| {
             let touched = touched(view, held.iter());

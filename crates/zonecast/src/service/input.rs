@@ -307,7 +307,8 @@ mod tests {
         form.list("list", 3, &mut errors);
         form.finish(&mut errors);
         let problem = errors.into_result(()).unwrap_err();
-        let lines: Vec<String> = problem.errors.iter().map(|e| format!("{} {}", e.field, e.message)).collect();
+        let lines: Vec<String> =
+            problem.errors.iter().map(|e| format!("{} {}", e.field, e.message)).collect();
         assert_eq!(
             lines,
             [

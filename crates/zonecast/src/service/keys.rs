@@ -36,7 +36,12 @@ fn view_of(row: &ApiKeyRow) -> KeyInfoView {
 }
 
 /// Makes a key and gives its text, which nobody can be told again.
-pub async fn create(app: &App, name: &str, role: &str, expires_at: Option<Millis>) -> Result<String, Problem> {
+pub async fn create(
+    app: &App,
+    name: &str,
+    role: &str,
+    expires_at: Option<Millis>,
+) -> Result<String, Problem> {
     let role: Role = role.parse().map_err(|words: String| Problem::field("/role", words))?;
     Ok(make(app, &Caller::local("start"), name, role, expires_at).await?.1)
 }
@@ -82,7 +87,9 @@ pub async fn create_from(app: &App, caller: &Caller, body: &Value) -> Result<Key
         errors.add("/role", "is missing: admin, operator or viewer");
     }
     errors.into_result(())?;
-    let (Some(name), Some(role)) = (name, role) else { return Err(Problem::new(422, "the key is not complete")) };
+    let (Some(name), Some(role)) = (name, role) else {
+        return Err(Problem::new(422, "the key is not complete"));
+    };
     let (id, text) = make(app, caller, &name, role, expires_at).await?;
     Ok(KeyInfoView { key: Some(text), ..get(app, id).await? })
 }

@@ -49,7 +49,12 @@ pub async fn all(app: &App, caller: &Caller, paused: bool) -> Result<PauseView, 
 }
 
 /// Stops, or lets go on, one connection.
-pub async fn connection(app: &App, caller: &Caller, id: i64, paused: bool) -> Result<ConnectionView, Problem> {
+pub async fn connection(
+    app: &App,
+    caller: &Caller,
+    id: i64,
+    paused: bool,
+) -> Result<ConnectionView, Problem> {
     connections::get(app, id).await?;
     let state = if paused { "paused" } else { "ok" };
     app.store.set_connection_state(id, state, None, 0, 0).await?;

@@ -199,7 +199,8 @@ async fn of_names(
 
 async fn read(zone: &ZoneEntry, names: &[Name]) -> Result<Observed, String> {
     let provider = zone.connection.provider.as_ref().map_err(Clone::clone)?;
-    let reading = provider.read(&zone.reference(Instant::now() + PATIENCE), names);
+    let place = zone.reference(Instant::now() + PATIENCE);
+    let reading = provider.read(&place, names);
     match tokio::time::timeout(PATIENCE, reading).await {
         Ok(read) => read.map_err(|error| error.to_string()),
         Err(_) => Err(format!("no answer within {} seconds", PATIENCE.as_secs())),

@@ -35,7 +35,10 @@ fn view_of(row: &PoolRow, view: &View) -> PoolView {
     let hints = reverse_zones(row.prefix);
     let holds = |zone: &zonecast_core::Zone| match zone.network {
         Some(network) => network.contains(&row.prefix) || row.prefix.contains(&network),
-        None => zone.name.is_reverse() && hints.iter().any(|hint| hint.is_within(&zone.name) || zone.name.is_within(hint)),
+        None => {
+            zone.name.is_reverse()
+                && hints.iter().any(|hint| hint.is_within(&zone.name) || zone.name.is_within(hint))
+        }
     };
     let zone_ids = view.zones.values().filter(|zone| holds(&zone.zone)).map(|zone| zone.row.id).collect();
     PoolView::of(row, hints.iter().map(ToString::to_string).collect(), zone_ids)

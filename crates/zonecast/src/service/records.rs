@@ -158,7 +158,10 @@ pub async fn refuse_cname_neighbours(
     names.dedup();
     let standing = app.store.claims_at(&names).await?;
     let clash = claims.iter().find_map(|claim| {
-        standing.iter().find(|other| other.owner != owner && clashes(claim, other)).map(|other| (claim, other))
+        standing
+            .iter()
+            .find(|other| other.owner != owner && clashes(claim, other))
+            .map(|other| (claim, other))
     });
     let Some((claim, other)) = clash else { return Ok(()) };
     let (mine, theirs) = (claim.data.rtype(), other.data.rtype());

@@ -13,7 +13,7 @@ use crate::sync::{Wanted, desired_in_zone};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use zonecast_core::desired::ClaimVerdict;
 use zonecast_core::{Name, RecordData, RecordType, Ttl};
-use zonecast_store::{NameProgress, KeyRow, NewClaim, OwnerId, OwnerKind};
+use zonecast_store::{KeyRow, NameProgress, NewClaim, OwnerId, OwnerKind};
 
 /// An owner whose rows are wanted.
 pub struct Asked {
@@ -88,7 +88,14 @@ fn rows(view: &View, asked: &Asked, facts: &HashMap<i64, ZoneFacts>, default_ttl
         let (values, ttl) = values.get(&key)?;
         let entry = view.zone(key.0)?;
         let facts = facts.get(&key.0)?;
-        one_row(asked, entry, facts, (&key.1, key.2), values, ttl.or(entry.settings.ttl).unwrap_or(default_ttl))
+        one_row(
+            asked,
+            entry,
+            facts,
+            (&key.1, key.2),
+            values,
+            ttl.or(entry.settings.ttl).unwrap_or(default_ttl),
+        )
     };
     order.into_iter().filter_map(row).collect()
 }
@@ -146,10 +153,13 @@ fn one_row(
 fn verdict(owner: OwnerId, wanted: &Wanted, rtype: RecordType) -> Option<(&'static str, String)> {
     let owned_by = |id: i64| {
         let claim = wanted.claims.iter().find(|claim| claim.id == id);
-        claim.map_or_else(String::new, |claim| format!(" of {} {}", kind_word(claim.owner.kind), claim.owner.id))
+        claim.map_or_else(String::new, |claim| {
+            format!(" of {} {}", kind_word(claim.owner.kind), claim.owner.id)
+        })
     };
     let mine = wanted.claims.iter().zip(&wanted.desired.verdicts).filter(|(claim, _)| {
-        claim.owner.id == owner.id && kind_word(claim.owner.kind) == super::view::owner_word(owner.kind)
+        claim.owner.id == owner.id
+            && kind_word(claim.owner.kind) == super::view::owner_word(owner.kind)
             && claim.rtype() == rtype
     });
     let mut why = mine.filter_map(|(_, verdict)| match verdict {

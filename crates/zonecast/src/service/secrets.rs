@@ -62,7 +62,12 @@ pub fn save(
     }
 }
 
-fn over(kind: &Kind, given: &Map<String, Value>, stored: Stored<'_>, errors: &mut Errors) -> Map<String, Value> {
+fn over(
+    kind: &Kind,
+    given: &Map<String, Value>,
+    stored: Stored<'_>,
+    errors: &mut Errors,
+) -> Map<String, Value> {
     let mut merged = stored.plain.clone();
     for (name, value) in given.iter().filter(|(name, _)| !is_secret(kind, name)) {
         match value {
@@ -87,7 +92,10 @@ fn over(kind: &Kind, given: &Map<String, Value>, stored: Stored<'_>, errors: &mu
         match (kept, moved) {
             (Some(_), Some(moved)) => errors.add(
                 format!("/settings/{}", field.name),
-                format!("must be given again: {} has changed, so the stored one no longer counts", moved.name),
+                format!(
+                    "must be given again: {} has changed, so the stored one no longer counts",
+                    moved.name
+                ),
             ),
             (Some(secret), None) => {
                 merged.insert(field.name.to_owned(), Value::String(secret.expose_secret().to_owned()));
@@ -169,7 +177,8 @@ mod tests {
 
     #[test]
     fn absent_empty_and_keep_keep_the_secret() {
-        for given in [json!({}), json!({"api_key": ""}), json!({"api_key": " "}), json!({"api_key": "KEEP"})] {
+        for given in [json!({}), json!({"api_key": ""}), json!({"api_key": " "}), json!({"api_key": "KEEP"})]
+        {
             assert_eq!(key_of(&saved(given.clone()).unwrap()), "s3cret", "{given}");
         }
         assert_eq!(key_of(&saved(json!({"api_key": "new"})).unwrap()), "new");
@@ -183,11 +192,16 @@ mod tests {
 
     #[test]
     fn a_changed_endpoint_voids_the_secret() {
-        for url in ["https://evil.example.net:8081", "http://pdns.example.com:8081", "https://pdns.example.com:9"] {
+        for url in
+            ["https://evil.example.net:8081", "http://pdns.example.com:8081", "https://pdns.example.com:9"]
+        {
             for key in [json!("KEEP"), json!("")] {
                 let errors = saved(json!({"server_url": url, "api_key": key})).unwrap_err();
                 assert_eq!(errors.len(), 1, "{errors:?}");
-                assert!(errors[0].starts_with("/settings/api_key must be given again: server_url"), "{errors:?}");
+                assert!(
+                    errors[0].starts_with("/settings/api_key must be given again: server_url"),
+                    "{errors:?}"
+                );
             }
             assert_eq!(key_of(&saved(json!({"server_url": url, "api_key": "new"})).unwrap()), "new");
         }

@@ -84,7 +84,8 @@ pub fn touched<'a>(view: &View, claims: impl Iterator<Item = &'a NewClaim>) -> V
             continue;
         }
         touched.extend(
-            places(view, &claim.name, claim.data.rtype(), claim.zone_id).map(|place| (place.zone_id, place.name)),
+            places(view, &claim.name, claim.data.rtype(), claim.zone_id)
+                .map(|place| (place.zone_id, place.name)),
         );
     }
     touched.sort_unstable();

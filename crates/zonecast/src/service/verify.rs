@@ -103,7 +103,12 @@ async fn types_of(app: &App, name: &str, rtype: Option<&str>) -> Result<(Name, V
     Ok((name, types))
 }
 
-async fn questions_for(app: &App, view: &View, name: &Name, rtype: RecordType) -> Result<Vec<Question>, Problem> {
+async fn questions_for(
+    app: &App,
+    view: &View,
+    name: &Name,
+    rtype: RecordType,
+) -> Result<Vec<Question>, Problem> {
     let mut questions = Vec::new();
     for place in places(view, name, rtype, None) {
         let Some(zone) = view.zone(place.zone_id) else { continue };
@@ -129,7 +134,8 @@ async fn wanted_at(
     rtype: RecordType,
 ) -> Result<Vec<RecordData>, Problem> {
     let ttl = app.config.orchestrator.dns.ttl;
-    let wanted = crate::sync::desired_in_zone(&app.store, view, zone, std::slice::from_ref(name), ttl).await?;
+    let wanted =
+        crate::sync::desired_in_zone(&app.store, view, zone, std::slice::from_ref(name), ttl).await?;
     let sets = wanted.into_iter().flat_map(|wanted| wanted.desired.sets);
     Ok(sets.filter(|set| set.rtype == rtype).flat_map(|set| set.values).collect())
 }
@@ -184,7 +190,9 @@ fn sum_up(name: &Name, answers: &[ServerAnswer]) -> (bool, String) {
     match (answers.is_empty(), served, stale) {
         (true, ..) => (false, format!("no zone with known servers takes {name}: see explain")),
         (_, 0, 0) => (false, format!("no server answers for {name}")),
-        (_, _, 0) if values => (true, format!("{name} is served by {served} of {} servers asked", answers.len())),
+        (_, _, 0) if values => {
+            (true, format!("{name} is served by {served} of {} servers asked", answers.len()))
+        }
         (_, _, 0) => (false, format!("{name} is not there, and nothing wants it there")),
         _ => (false, format!("{stale} of {} servers do not have what is wanted for {name}", answers.len())),
     }

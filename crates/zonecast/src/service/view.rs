@@ -258,8 +258,15 @@ pub struct TestView {
 
 impl From<zonecast_providers::TestReport> for TestView {
     fn from(report: zonecast_providers::TestReport) -> TestView {
-        let zonecast_providers::TestReport { ok, reachable, authorised, zone_matches, can_write, message, advice } =
-            report;
+        let zonecast_providers::TestReport {
+            ok,
+            reachable,
+            authorised,
+            zone_matches,
+            can_write,
+            message,
+            advice,
+        } = report;
         TestView { ok, reachable, authorised, zone_matches, can_write, message, advice }
     }
 }

@@ -10,8 +10,8 @@ use crate::catalog::View;
 use crate::problem::Problem;
 use serde::{Deserialize, Serialize};
 use zonecast_store::{
-    ClaimRow, NewAudit, NewClaim, NewJob, OwnerWrite, Priority, Remember, StoreError, WriteContext, WriteResult,
-    Written,
+    ClaimRow, NewAudit, NewClaim, NewJob, OwnerWrite, Priority, Remember, StoreError, WriteContext,
+    WriteResult, Written,
 };
 
 /// How often a write is tried that meets somebody else's.

@@ -1,7 +1,7 @@
 //! A zone as a whole: what is there with the state of each set, as text, and from text.
 
 use super::connections::TEST_PATIENCE;
-use super::view::{KeyView, time};
+use super::view::time;
 use super::write::{self, Wish};
 use super::zones::entry;
 use super::{Caller, Work};
@@ -14,7 +14,9 @@ use std::time::Instant;
 use utoipa::ToSchema;
 use zonecast_core::{Name, Observed, RRset, RecordData, RecordType, Ttl};
 use zonecast_dns::{parse_zonefile, write_zonefile};
-use zonecast_store::{KeyRow, OwnerAction, OwnerRow, OwnerWrite, Priority, RecordFilter, RecordRow, WriteResult};
+use zonecast_store::{
+    KeyRow, OwnerAction, OwnerRow, OwnerWrite, Priority, RecordFilter, RecordRow, WriteResult,
+};
 
 /// Keys read in one step.
 const STEP: usize = 5_000;
@@ -94,7 +96,13 @@ pub async fn records(app: &App, id: i64) -> Result<Vec<ZoneRecordView>, Problem>
     Ok(rows.into_values().collect())
 }
 
-fn row(name: &Name, rtype: RecordType, ttl: Ttl, values: Vec<String>, key: Option<&KeyRow>) -> ZoneRecordView {
+fn row(
+    name: &Name,
+    rtype: RecordType,
+    ttl: Ttl,
+    values: Vec<String>,
+    key: Option<&KeyRow>,
+) -> ZoneRecordView {
     ZoneRecordView {
         name: name.to_string(),
         rtype: rtype.to_string(),

@@ -12,13 +12,35 @@ use zonecast_dns::{TsigAlgorithm, TsigKey};
 const ZONE_ID_FIELDS: &[&str] = &["zone_id", "hosted_zone_id"];
 /// The policy's fields, as [`ZoneSettings`] spells them.
 const POLICY: &[&str] = &[
-    "dns_servers", "ttl", "network", "single_address", "match", "forward_conflict", "reverse_conflict", "managed",
-    "drift", "verify_seconds", "delete_then_create",
+    "dns_servers",
+    "ttl",
+    "network",
+    "single_address",
+    "match",
+    "forward_conflict",
+    "reverse_conflict",
+    "managed",
+    "drift",
+    "verify_seconds",
+    "delete_then_create",
 ];
 /// What answers carry and a body may send back.
 const SHOWN: &[&str] = &[
-    "id", "name_unicode", "connection", "reverse", "state", "connection_state", "last_error", "serial", "listed_at",
-    "matching", "created_at", "updated_at", "version", "notes", "job_id",
+    "id",
+    "name_unicode",
+    "connection",
+    "reverse",
+    "state",
+    "connection_state",
+    "last_error",
+    "serial",
+    "listed_at",
+    "matching",
+    "created_at",
+    "updated_at",
+    "version",
+    "notes",
+    "job_id",
 ];
 
 /// A zone's body.
@@ -188,7 +210,8 @@ fn tsig_over(form: &mut Form<'_>, stored: Option<&TsigKey>, errors: &mut Errors)
     let algorithm = form.parsed("tsig_algorithm", errors, str::parse::<TsigAlgorithm>);
     let secret = match form.text("tsig_secret", errors) {
         Field::Is(text) if super::secrets::is_kept(text) && stored.is_none() && !text.trim().is_empty() => {
-            errors.add("/settings/tsig_secret", "is the word KEEP, and there is none to keep: give the secret");
+            errors
+                .add("/settings/tsig_secret", "is the word KEEP, and there is none to keep: give the secret");
             Field::Absent
         }
         Field::Is(text) if super::secrets::is_kept(text) => Field::Absent,
@@ -248,12 +271,16 @@ mod tests {
     fn read(body: Value) -> (ZoneForm, Vec<String>) {
         let mut errors = Errors::default();
         let form = ZoneForm::read(Form::body(&body).unwrap(), &mut errors);
-        (form, errors.below("").into_iter().map(|error| format!("{} {}", error.field, error.message)).collect())
+        (
+            form,
+            errors.below("").into_iter().map(|error| format!("{} {}", error.field, error.message)).collect(),
+        )
     }
 
     #[test]
     fn policy_errors_name_their_field() {
-        let (_, errors) = read(json!({"name": "example.com", "dns_servers": ["x"], "ttl": -1, "match": "some"}));
+        let (_, errors) =
+            read(json!({"name": "example.com", "dns_servers": ["x"], "ttl": -1, "match": "some"}));
         assert_eq!(errors.len(), 3, "{errors:?}");
         assert!(errors[0].starts_with("/dns_servers must be"), "{errors:?}");
         assert!(errors[2].starts_with("/match "), "{errors:?}");
@@ -269,7 +296,8 @@ mod tests {
 
     #[test]
     fn an_embedded_key_is_kept_replaced_or_cleared() {
-        let old = TsigKey::from_base64(Name::parse("k.example").unwrap(), Default::default(), "c2VjcmV0").unwrap();
+        let old =
+            TsigKey::from_base64(Name::parse("k.example").unwrap(), Default::default(), "c2VjcmV0").unwrap();
         let stored = zonecast_dns::ZoneSettings { tsig_key: Some(old), ..Default::default() };
         let save = |given: Value| {
             let mut errors = Errors::default();
@@ -286,7 +314,11 @@ mod tests {
 
     #[test]
     fn a_new_key_needs_name_and_secret() {
-        for given in [json!({"tsig_secret": "bmV3"}), json!({"tsig_name": "k"}), json!({"tsig_name": "k", "tsig_secret": "KEEP"})] {
+        for given in [
+            json!({"tsig_secret": "bmV3"}),
+            json!({"tsig_name": "k"}),
+            json!({"tsig_name": "k", "tsig_secret": "KEEP"}),
+        ] {
             let mut errors = Errors::default();
             embedded_over(given.as_object().unwrap(), &zonecast_dns::ZoneSettings::default(), &mut errors);
             assert!(!errors.is_empty(), "{given}");

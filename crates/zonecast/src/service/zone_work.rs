@@ -1,7 +1,7 @@
 //! Work over a whole zone: write it afresh, let held removals go, take it out.
 
-use super::write::audit;
 use super::view::ZoneView;
+use super::write::audit;
 use super::zones::{self, entry};
 use super::{Caller, Expected, Work};
 use crate::app::App;
@@ -55,7 +55,8 @@ pub async fn names_of(app: &App, zone: &ZoneEntry, most: usize) -> Result<Vec<Na
 pub async fn sync(app: &App, caller: &Caller, id: i64) -> Result<Work<ZoneView>, Problem> {
     let zone = entry(app, id)?;
     let names = names_of(app, &zone, usize::MAX).await?;
-    let job_id = raise(app, &zone, "zone.sync", &format!("set DNS records of zone {}", zone.row.name), &names).await?;
+    let job_id =
+        raise(app, &zone, "zone.sync", &format!("set DNS records of zone {}", zone.row.name), &names).await?;
     app.store.audit(&[audit(caller, "zone.sync", format!("zone:{id}"))]).await?;
     Ok(Work { job_id: Some(job_id), data: zones::get(app, id)? })
 }

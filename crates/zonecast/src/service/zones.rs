@@ -60,7 +60,8 @@ pub fn list(app: &App, query: &ListZones) -> Result<super::Page<ZoneView>, Probl
     let fits = |zone: &&Arc<ZoneEntry>| {
         exact.as_ref().is_none_or(|name| zone.row.name == *name)
             && search.as_ref().is_none_or(|part| {
-                zone.row.name.to_string().contains(part.as_str()) || zone.row.name.unicode().contains(part.as_str())
+                zone.row.name.to_string().contains(part.as_str())
+                    || zone.row.name.unicode().contains(part.as_str())
             })
             && query.provider.as_ref().is_none_or(|kind| zone.connection.row.provider == *kind)
             && query.connection_id.is_none_or(|id| zone.row.connection_id == id)
@@ -74,7 +75,8 @@ pub fn list(app: &App, query: &ListZones) -> Result<super::Page<ZoneView>, Probl
 
 /// One zone.
 pub fn get(app: &App, id: i64) -> Result<ZoneView, Problem> {
-    Ok(view_of(app, &entry(app, id)?))
+    let zone = entry(app, id)?;
+    Ok(view_of(app, &zone))
 }
 
 /// The zone in force.
@@ -175,7 +177,8 @@ fn draft_connection(
             && row.provider != EMBEDDED
             && !given.is_empty()
         {
-            errors.add("/settings", "are those of the connection: leave them out, or leave out connection_id");
+            errors
+                .add("/settings", "are those of the connection: leave them out, or leave out connection_id");
         }
         return Ok(Some((row.clone(), true)));
     }
@@ -210,7 +213,8 @@ fn draft_connection(
 pub async fn create(app: &App, caller: &Caller, body: &Value) -> Result<ZoneView, Problem> {
     let view = app.catalog.view();
     let mut draft = draft(app, caller, body, &view)?;
-    let provider = app.catalog.connect(&draft.connection).map_err(|words| Problem::field("/settings", words))?;
+    let provider =
+        app.catalog.connect(&draft.connection).map_err(|words| Problem::field("/settings", words))?;
     let reference = ZoneRef {
         name: draft.name.clone(),
         provider_zone_id: draft.provider_zone_id.clone(),
@@ -254,12 +258,16 @@ pub async fn create(app: &App, caller: &Caller, body: &Value) -> Result<ZoneView
 }
 
 fn twice(first: i64) -> Problem {
-    Problem::conflict("/name", format!("this very zone at this very server is configured already, as zone {first}"))
+    Problem::conflict(
+        "/name",
+        format!("this very zone at this very server is configured already, as zone {first}"),
+    )
 }
 
 /// `powerdns pdns.example.com:8081`, with a number where that is taken.
 fn implicit_name(view: &View, draft: &Draft) -> String {
-    let endpoint = draft.connection.settings.get("server_url").or_else(|| draft.connection.settings.get("server"));
+    let endpoint =
+        draft.connection.settings.get("server_url").or_else(|| draft.connection.settings.get("server"));
     let host = endpoint.and_then(Value::as_str).unwrap_or_default();
     let host = host.split_once("://").map_or(host, |(_, rest)| rest);
     let base = match host.is_empty() {
@@ -327,7 +335,8 @@ pub async fn patch(
         if connection.provider == EMBEDDED {
             let snapshot = app.authority.snapshot(&row.name);
             let stored = snapshot.map(|snapshot| snapshot.settings().clone()).unwrap_or_default();
-            embedded = Some(embedded_over(given, &stored, &mut errors)).filter(|settings| *settings != stored);
+            embedded =
+                Some(embedded_over(given, &stored, &mut errors)).filter(|settings| *settings != stored);
         } else {
             change_settings(&mut connection, Some(given), &mut errors);
         }

@@ -21,7 +21,9 @@ impl Wanted {
     /// Whether a registered host holds the address whose reverse name this is.
     pub fn host_holds(&self) -> bool {
         let host = |claim: &Claim| claim.owner.kind == OwnerKind::Host;
-        self.claims.iter().any(|claim| host(claim) && matches!(claim.rtype(), RecordType::PTR | RecordType::CNAME))
+        self.claims
+            .iter()
+            .any(|claim| host(claim) && matches!(claim.rtype(), RecordType::PTR | RecordType::CNAME))
     }
 }
 

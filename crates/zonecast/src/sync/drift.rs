@@ -12,7 +12,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use zonecast_core::guard::implausibly_empty;
-use zonecast_core::{Name, Observed, RecordType};
+use zonecast_core::{Name, Observed, RecordData, RecordType};
 use zonecast_store::{DriftRow, KeyRow, Priority, Raise, StoreError};
 
 const DAY_MILLIS: i64 = 24 * 60 * 60 * 1000;
@@ -102,7 +102,9 @@ async fn differences(
     let mut after: Option<Vec<u8>> = None;
     loop {
         let keys = inner.store.keys_below(zone.row.id, after.as_deref(), PAGE).await?;
-        found.extend(keys.iter().filter(|key| key.updated_at <= settled).filter_map(|key| difference(key, observed)));
+        found.extend(
+            keys.iter().filter(|key| key.updated_at <= settled).filter_map(|key| difference(key, observed)),
+        );
         match keys.last() {
             Some(last) if keys.len() >= PAGE => after = Some(last.name.key().to_vec()),
             _ => return Ok(found),
@@ -116,14 +118,17 @@ fn difference(key: &KeyRow, observed: &Observed) -> Option<DriftRow> {
         return None;
     }
     let there = observed.get(&key.name, key.rtype);
-    let holds = |value| there.is_some_and(|set| set.values.iter().any(|seen| seen.data == *value && !seen.disabled));
+    let holds = |value: &RecordData| {
+        there.is_some_and(|set| set.values.iter().any(|seen| seen.data == *value && !seen.disabled))
+    };
     let missing: Vec<String> =
         key.applied.iter().filter(|value| !holds(*value)).map(|value| value.to_text()).collect();
     if missing.is_empty() {
         return None;
     }
     let kind = if there.is_none() { "missing" } else { "different" };
-    let found: Vec<String> = there.iter().flat_map(|set| &set.values).map(|value| value.data.to_text()).collect();
+    let found: Vec<String> =
+        there.iter().flat_map(|set| &set.values).map(|value| value.data.to_text()).collect();
     Some(DriftRow {
         id: 0,
         zone_id: key.zone_id,
@@ -138,7 +143,12 @@ fn difference(key: &KeyRow, observed: &Observed) -> Option<DriftRow> {
 }
 
 /// Joins what was found with what was seen before; tells whether anything wants a second look.
-async fn remember(inner: &Arc<Inner>, zone: &ZoneEntry, found: Vec<DriftRow>, now: i64) -> Result<bool, StoreError> {
+async fn remember(
+    inner: &Arc<Inner>,
+    zone: &ZoneEntry,
+    found: Vec<DriftRow>,
+    now: i64,
+) -> Result<bool, StoreError> {
     let before = inner.store.drifts(Some(zone.row.id), 0, usize::MAX >> 33).await?;
     let same = |a: &DriftRow, b: &DriftRow| a.name == b.name && a.rtype == b.rtype;
     let gone: Vec<i64> =

@@ -47,7 +47,8 @@ async fn prune(inner: &Inner) -> Result<(), StoreError> {
 async fn probe_parked(inner: &Inner, since: &mut HashMap<(bool, i64), Instant>) -> Result<(), StoreError> {
     let view = inner.catalog.view();
     let connections = view.connections.values().filter(|c| c.row.state == "parked").map(|c| (true, c.row.id));
-    let zones = view.zones.values().filter(|zone| zone.row.state == "parked").map(|zone| (false, zone.row.id));
+    let zones =
+        view.zones.values().filter(|zone| zone.row.state == "parked").map(|zone| (false, zone.row.id));
     let parked: HashSet<(bool, i64)> = connections.chain(zones).collect();
     since.retain(|place, _| parked.contains(place));
     let mut released = false;

@@ -113,6 +113,11 @@ impl Engine {
         lock(&self.inner.own_servers).push(address);
     }
 
+    /// Where this zone is asked when its records are verified.
+    pub async fn servers_of(&self, zone: &crate::catalog::ZoneEntry) -> Vec<std::net::SocketAddr> {
+        verify::servers_of_zone(&self.inner, zone).await
+    }
+
     /// Something that waiters may be waiting for has happened (an outcome, a verification).
     pub async fn changed(&self, limit: Duration) {
         let mut ended = self.inner.ended.subscribe();
@@ -126,7 +131,9 @@ impl Engine {
         self.inner.written.notify_one();
         self.inner.tasks.close();
         if tokio::time::timeout(limit, self.inner.tasks.wait()).await.is_err() {
-            tracing::warn!("some provider calls did not end in time; their names are looked at again at the next start");
+            tracing::warn!(
+                "some provider calls did not end in time; their names are looked at again at the next start"
+            );
         }
         let leases: Vec<_> = lock(&self.inner.leases).drain().map(|(_, lease)| lease).collect();
         for lease in leases {

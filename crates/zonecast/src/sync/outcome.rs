@@ -23,7 +23,11 @@ pub(super) struct Judged<'a> {
 }
 
 /// Gives each plan the outcomes of its own changes, which were sent in the order `order`.
-pub(super) fn by_plan(plans: &[NamePlan], order: &[(usize, usize)], outcomes: Vec<Outcome>) -> Vec<Vec<Outcome>> {
+pub(super) fn by_plan(
+    plans: &[NamePlan],
+    order: &[(usize, usize)],
+    outcomes: Vec<Outcome>,
+) -> Vec<Vec<Outcome>> {
     let unsaid = || Outcome::Unknown(ProviderError::new(ErrorClass::Transient, "the provider did not say"));
     let mut by_plan: Vec<Vec<Outcome>> =
         plans.iter().map(|plan| plan.changes.iter().map(|_| unsaid()).collect()).collect();
@@ -106,7 +110,11 @@ fn tell_name(turn: &Turn, judged: &Judged<'_>, index: usize, now: i64, story: &m
     let again = now + delay.as_millis() as i64;
     let mut keys = Vec::with_capacity(plan.keys.len());
     for key in plan.keys.iter().filter(|key| key.verdict != KeyVerdict::Unsupported) {
-        let steps = plan.changes.iter().zip(&judged.outcomes[index]).filter(|(change, _)| change.rtype() == key.rtype);
+        let steps = plan
+            .changes
+            .iter()
+            .zip(&judged.outcomes[index])
+            .filter(|(change, _)| change.rtype() == key.rtype);
         let outcome = worst(steps.map(|(_, outcome)| outcome));
         if let Some(Outcome::Failed(error) | Outcome::Unknown(error)) = outcome {
             note_trouble(story, error);
@@ -128,7 +136,11 @@ fn tell_name(turn: &Turn, judged: &Judged<'_>, index: usize, now: i64, story: &m
 /// What counts for a key that took several steps: the first that did not go through.
 fn worst<'a>(mut outcomes: impl Iterator<Item = &'a Outcome>) -> Option<&'a Outcome> {
     let first = outcomes.next()?;
-    if *first != Outcome::Done { Some(first) } else { outcomes.find(|o| **o != Outcome::Done).or(Some(first)) }
+    if *first != Outcome::Done {
+        Some(first)
+    } else {
+        outcomes.find(|o| **o != Outcome::Done).or(Some(first))
+    }
 }
 
 /// The TTL that stands there after the plan.
@@ -258,7 +270,14 @@ fn refused_keys(turn: &Turn, dirty: &DirtyName, wanted: &Wanted, now: i64) -> Ve
     wanted.desired.unsupported.iter().map(row).collect()
 }
 
-fn failed_keys(turn: &Turn, work: &Work, index: usize, error: &ProviderError, again: i64, now: i64) -> Vec<KeyRow> {
+fn failed_keys(
+    turn: &Turn,
+    work: &Work,
+    index: usize,
+    error: &ProviderError,
+    again: i64,
+    now: i64,
+) -> Vec<KeyRow> {
     let (dirty, wanted) = (&work.dirty[index], &work.wanted[index]);
     let mut keys: Vec<KeyRow> = work.known.get(&dirty.name).cloned().unwrap_or_default();
     for set in &wanted.desired.sets {

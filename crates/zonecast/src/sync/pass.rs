@@ -37,7 +37,12 @@ pub(super) async fn run(turn: &mut Turn, now: i64) -> Result<Option<Trouble>, St
     let changes: Vec<Change> = order.iter().map(|(plan, step)| plans[*plan].changes[*step].clone()).collect();
     let outcomes = apply(turn, &observed, &changes).await?;
     let outcomes = outcome::by_plan(&plans, &order, outcomes);
-    outcome::store(turn, &Judged { work: &work, plans: &plans, outcomes: &outcomes, observed: &observed }, now).await
+    outcome::store(
+        turn,
+        &Judged { work: &work, plans: &plans, outcomes: &outcomes, observed: &observed },
+        now,
+    )
+    .await
 }
 
 async fn load(turn: &Turn, now: i64) -> Result<Option<Work>, StoreError> {
@@ -81,7 +86,10 @@ async fn read(turn: &mut Turn, work: &Work) -> Result<Result<Observed, ProviderE
         Ok(apex) if !apex.rrsets.is_empty() => Ok(observed),
         Ok(_) => Err(ProviderError::new(
             ErrorClass::Transient,
-            format!("{} shows nothing at all where {owned} values of ours should be: taken for a failed read", zone.name),
+            format!(
+                "{} shows nothing at all where {owned} values of ours should be: taken for a failed read",
+                zone.name
+            ),
         )),
         Err(error) => Err(error),
     })
@@ -122,7 +130,8 @@ fn plan_one(
     wanted: &Wanted,
     hold: Hold<'_>,
 ) -> NamePlan {
-    let applied: Vec<RRset> = work.known.get(&dirty.name).into_iter().flatten().filter_map(applied_set).collect();
+    let applied: Vec<RRset> =
+        work.known.get(&dirty.name).into_iter().flatten().filter_map(applied_set).collect();
     let policy = Policy {
         rewrite: dirty.rewrite,
         take_over_asked: dirty.take_over,

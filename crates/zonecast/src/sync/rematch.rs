@@ -18,7 +18,9 @@ pub(super) async fn run(inner: Arc<Inner>) {
         match mark_all(&inner).await {
             Ok(0) => {}
             Ok(_) => inner.work.notify_one(),
-            Err(error) => tracing::warn!(%error, "marking the names of a new zone stopped; it goes on by itself"),
+            Err(error) => {
+                tracing::warn!(%error, "marking the names of a new zone stopped; it goes on by itself")
+            }
         }
         inner.pause(Duration::from_millis(inner.config.engine.poll_millis)).await;
     }
@@ -27,7 +29,8 @@ pub(super) async fn run(inner: Arc<Inner>) {
 async fn mark_all(inner: &Arc<Inner>) -> Result<usize, StoreError> {
     let mut marked = 0;
     let view = inner.catalog.view();
-    let waiting: Vec<_> = view.zones.values().filter(|zone| zone.row.rematch_after.is_some()).cloned().collect();
+    let waiting: Vec<_> =
+        view.zones.values().filter(|zone| zone.row.rematch_after.is_some()).cloned().collect();
     for zone in waiting {
         marked += mark(inner, &zone).await?;
     }

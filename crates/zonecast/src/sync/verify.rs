@@ -64,8 +64,11 @@ async fn round(inner: &Arc<Inner>) -> Result<Duration, StoreError> {
             Some(verdict(zone, key, finding, now))
         }
     });
-    let verified: Vec<Verified> =
-        futures_util::stream::iter(questions).buffer_unordered(AT_ONCE).filter_map(std::future::ready).collect().await;
+    let verified: Vec<Verified> = futures_util::stream::iter(questions)
+        .buffer_unordered(AT_ONCE)
+        .filter_map(std::future::ready)
+        .collect()
+        .await;
     refresh_stale(&view, &verified).await;
     inner.store.store_verified(&verified).await?;
     inner.signal_ended();
@@ -85,7 +88,7 @@ async fn servers_of(inner: &Inner, view: &View, due: &[KeyRow]) -> BTreeMap<i64,
     servers
 }
 
-async fn servers_of_zone(inner: &Inner, zone: &ZoneEntry) -> Vec<SocketAddr> {
+pub(super) async fn servers_of_zone(inner: &Inner, zone: &ZoneEntry) -> Vec<SocketAddr> {
     if !zone.settings.dns_servers.is_empty() {
         return zone.settings.dns_servers.clone();
     }

@@ -20,7 +20,10 @@ fn every_wrong_field_is_named_and_nothing_is_stored() {
         (json!({ "fqdn": "a b.example.com", "addresses": ["192.0.2.1"] }), "/fqdn"),
         (json!({ "fqdn": "a.example.com", "addresses": ["192.0.2.0/24"] }), "/addresses/0"),
         (json!({ "fqdn": "a.example.com", "addresses": ["192.0.2.1", "x"] }), "/addresses/1"),
-        (json!({ "fqdn": "a.example.com", "addresses": ["192.0.2.1", { "ip": "192.0.2.2", "reverse_name": "-" }] }), "/addresses/1/reverse_name"),
+        (
+            json!({ "fqdn": "a.example.com", "addresses": ["192.0.2.1", { "ip": "192.0.2.2", "reverse_name": "-" }] }),
+            "/addresses/1/reverse_name",
+        ),
         (json!({ "fqdn": "a.example.com", "addresses": ["192.0.2.1", "192.0.2.1"] }), "/addresses/1"),
         (json!({ "fqdn": "a.example.com", "addresses": ["192.0.2.1"], "ttl": -1 }), "/ttl"),
         (json!({ "fqdn": "a.example.com", "addresses": ["192.0.2.1"], "ttl": 2_147_483_648_u64 }), "/ttl"),
@@ -30,7 +33,10 @@ fn every_wrong_field_is_named_and_nothing_is_stored() {
         let (status, answer) = daemon.call("POST", "/hosts", Some(body.clone()));
         assert_eq!(status, 422, "{body} {answer:#}");
         assert_eq!(answer["success"], false);
-        assert!(fields(&answer).iter().any(|named| named.starts_with(field)), "{field} is not named: {answer:#}");
+        assert!(
+            fields(&answer).iter().any(|named| named.starts_with(field)),
+            "{field} is not named: {answer:#}"
+        );
     }
     assert_eq!(daemon.must("GET", "/hosts", None), json!([]), "nothing is stored");
 }

@@ -13,7 +13,8 @@ fn register_until_killed(daemon: &mut Daemon, round: usize) -> Vec<String> {
     let caller = std::thread::spawn(move || {
         for n in 0..200 {
             let fqdn = format!("r{round}-{n}.example.com");
-            let body = json!({ "fqdn": fqdn, "addresses": [format!("10.{round}.{}.{}", n / 250, n % 250 + 1)] });
+            let body =
+                json!({ "fqdn": fqdn, "addresses": [format!("10.{round}.{}.{}", n / 250, n % 250 + 1)] });
             let headers = [("Authorization", bearer.as_str()), ("Content-Type", "application/json")];
             match http(place, "POST", "/api/v1/hosts", &headers, Some(&body)) {
                 Ok(answer) if answer.status == 202 => drop(door.send(fqdn)),

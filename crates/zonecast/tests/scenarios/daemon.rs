@@ -35,7 +35,8 @@ impl Daemon {
     pub fn start_with(config: &str) -> Daemon {
         let folder = TempDir::new().expect("a temporary folder");
         std::fs::write(folder.path().join("zonecast.toml"), config).expect("the configuration");
-        let arguments = ["serve", "--http", "127.0.0.1:0", "--dns", "127.0.0.1:0"].map(str::to_owned).to_vec();
+        let arguments =
+            ["serve", "--http", "127.0.0.1:0", "--dns", "127.0.0.1:0"].map(str::to_owned).to_vec();
         let child = launch(folder.path(), &arguments);
         let nowhere = SocketAddr::from(([127, 0, 0, 1], 0));
         let mut daemon = Daemon { child, folder, arguments, http: nowhere, dns: nowhere, key: String::new() };
@@ -142,7 +143,8 @@ impl Daemon {
             }
             path.exists()
         });
-        let endpoints: Value = serde_json::from_slice(&std::fs::read(&path).expect("endpoints.json")).expect("JSON");
+        let endpoints: Value =
+            serde_json::from_slice(&std::fs::read(&path).expect("endpoints.json")).expect("JSON");
         let http = endpoints["http"].as_str().and_then(|url| url.strip_prefix("http://"));
         self.http = http.and_then(|place| place.parse().ok()).expect("an address in endpoints.json");
         self.dns = endpoints["dns"].as_str().and_then(|place| place.parse().ok()).expect("an address");

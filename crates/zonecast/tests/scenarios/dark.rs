@@ -23,7 +23,12 @@ fn change_under_probes(daemon: &Daemon, server: SocketAddr, limit: usize) {
     let left = 10_000u64.saturating_sub(prober.asked());
     prober.wait_for(left);
     let counts = prober.stop();
-    assert_eq!((counts.nxdomain, counts.nodata, counts.other), (0, 0, 0), "{n} changes, {} answers", counts.answers);
+    assert_eq!(
+        (counts.nxdomain, counts.nodata, counts.other),
+        (0, 0, 0),
+        "{n} changes, {} answers",
+        counts.answers
+    );
     assert!(counts.answers >= 10_000 && n >= 10, "{n} changes, {} answers", counts.answers);
 }
 

@@ -64,7 +64,10 @@ fn the_end_state_is_the_new_hosts_with_one_ptr_and_no_dark_answer() {
         // Deleted first and made later, the name may rightly be gone in between; at once it may not.
         let dark = counts.nodata + counts.nxdomain;
         assert_eq!(counts.other, 0, "{way}: {counts:?}");
-        eprintln!("{way}: {dark} of {} answers fell between a deletion and the next registration", counts.answers);
+        eprintln!(
+            "{way}: {dark} of {} answers fell between a deletion and the next registration",
+            counts.answers
+        );
     }
     dead.reset();
     until_answer(server.dns_addr(), "vm.example.com", "A", &["192.0.2.9"]);

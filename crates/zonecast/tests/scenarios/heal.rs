@@ -37,7 +37,8 @@ fn good_zones_are_served_at_once_and_the_dead_one_heals_when_its_server_appears(
     until_or(PATIENCE, || {
         let records = daemon.records(host);
         let row = records.iter().find(|row| row["zone_id"] == dead_zone).ok_or("no row for the dead zone")?;
-        let well = row["state"] == "retrying" && row["last_error"].is_string() && row["next_attempt_at"].is_string();
+        let well =
+            row["state"] == "retrying" && row["last_error"].is_string() && row["next_attempt_at"].is_string();
         if well { Ok(()) } else { Err(format!("{row:#}")) }
     });
 
@@ -66,7 +67,8 @@ fn a_zone_added_after_a_thousand_hosts_gets_them_all() {
     }
     until_or(PATIENCE, || {
         let missing = (0..1000).find(|n| {
-            dig(server.dns_addr(), &format!("vm-{n}.example.com"), "A").is_ok_and(|reply| reply.answers.is_empty())
+            dig(server.dns_addr(), &format!("vm-{n}.example.com"), "A")
+                .is_ok_and(|reply| reply.answers.is_empty())
         });
         missing.map_or(Ok(()), |n| Err(format!("vm-{n} is missing")))
     });

@@ -23,14 +23,22 @@ fn either_node_may_stop_or_die_and_the_newest_wish_is_served() {
         let (victim, other) = if round % 2 == 0 { (&mut one, &two) } else { (&mut two, &one) };
         let address = format!("192.0.2.{}", round % 250 + 2);
         let stopped = round % 4 < 2;
-        if stopped { victim.signal(libc::SIGSTOP) } else { victim.kill() }
+        if stopped {
+            victim.signal(libc::SIGSTOP)
+        } else {
+            victim.kill()
+        }
         for host in &hosts {
             other.must("PATCH", &format!("/hosts/{host}"), Some(json!({ "addresses": [address] })));
         }
         for n in 0..4 {
             until_answer(server.dns_addr(), &format!("vm.z{n}.example"), "A", &[&address]);
         }
-        if stopped { victim.signal(libc::SIGCONT) } else { victim.start_again() }
+        if stopped {
+            victim.signal(libc::SIGCONT)
+        } else {
+            victim.start_again()
+        }
         std::thread::park_timeout(Duration::from_millis(1));
         for n in 0..4 {
             until_answer(server.dns_addr(), &format!("vm.z{n}.example"), "A", &[&address]);

@@ -20,8 +20,18 @@ fn a_canary_secret_appears_in_no_answer_log_or_file() {
     let (_, zone) = daemon.call("POST", "/zones", Some(body));
     let id = zone["data"]["id"].as_i64().unwrap_or(1);
     said.push(zone);
-    said.push(daemon.call("POST", "/hosts?wait=5s", Some(json!({ "fqdn": "a.example.com", "addresses": ["192.0.2.1"] }))).1);
-    for path in ["/zones", "/connections", "/audit", "/jobs", "/hosts/1", "/providers", "/jobs/1", "/openapi.json"] {
+    said.push(
+        daemon
+            .call(
+                "POST",
+                "/hosts?wait=5s",
+                Some(json!({ "fqdn": "a.example.com", "addresses": ["192.0.2.1"] })),
+            )
+            .1,
+    );
+    for path in
+        ["/zones", "/connections", "/audit", "/jobs", "/hosts/1", "/providers", "/jobs/1", "/openapi.json"]
+    {
         said.push(daemon.call("GET", path, None).1);
     }
     said.push(daemon.call("POST", &format!("/zones/{id}/test"), Some(json!({}))).1);
