@@ -83,12 +83,14 @@ pub async fn plan_register(app: &App, body: &Value) -> Result<super::plan::PlanV
 /// What a patch would do, without doing it.
 pub async fn plan_patch(app: &App, id: i64, body: &Value) -> Result<super::plan::PlanView, Problem> {
     let view = app.catalog.view();
-    let old = app.store.host(id).await?.ok_or_else(|| Problem::missing("host", id))?;
-    let mut row = old.clone();
+    let old = current(app, id).await?;
+    let mut new = old.clone();
     let mut errors = Errors::default();
-    HostForm::read(Form::body(body)?, &mut errors).over(&mut row, &view, &mut errors);
-    let row = errors.into_result(row)?;
-    let write = new_write(app, &view, row);
+    HostForm::read(Form::body(body)?, &mut errors).over(&mut new, &view, &mut errors);
+    errors.into_result(())?;
+    let held = app.store.claims_of(OwnerId { kind: OwnerKind::Host, id }, false).await?;
+    let held: Vec<NewClaim> = held.into_iter().map(write::as_new).collect();
+    let write = changed_write(app, &view, &old, new, &held);
     super::plan::of_writes(app, &view, &[write]).await
 }
 
@@ -360,20 +362,6 @@ pub async fn patch(
         errors.into_result(())
     })
     .await
-}
-
-/// What a merge patch would do, without doing it.
-pub async fn plan_patch(app: &App, id: i64, body: &Value) -> Result<super::plan::PlanView, Problem> {
-    let view = app.catalog.view();
-    let old = current(app, id).await?;
-    let mut new = old.clone();
-    let mut errors = Errors::default();
-    HostForm::read(Form::body(body)?, &mut errors).over(&mut new, &view, &mut errors);
-    errors.into_result(())?;
-    let held = app.store.claims_of(OwnerId { kind: OwnerKind::Host, id }, false).await?;
-    let held: Vec<NewClaim> = held.into_iter().map(write::as_new).collect();
-    let write = changed_write(app, &view, &old, new, &held);
-    super::plan::of_writes(app, &view, &[write]).await
 }
 
 /// Gives an address its own reverse name, or takes it away.
