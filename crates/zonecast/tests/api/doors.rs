@@ -13,9 +13,12 @@ fn routes() -> Vec<(String, String)> {
     let mut routes = Vec::new();
     for (path, methods) in paths {
         let path = path.replace("{id}", "1").replace("{ip}", "192.0.2.1");
-        routes.extend(methods.as_object().unwrap().keys().map(|method| (method.to_uppercase(), path.clone())));
+        routes
+            .extend(methods.as_object().unwrap().keys().map(|method| (method.to_uppercase(), path.clone())));
     }
-    for path in ["/metrics", "/api/openapi.json", "/api/docs", "/api/docs/", "/", "/nothing", "/api/v1/nothing"] {
+    for path in
+        ["/metrics", "/api/openapi.json", "/api/docs", "/api/docs/", "/", "/nothing", "/api/v1/nothing"]
+    {
         routes.push(("GET".to_owned(), path.to_owned()));
     }
     routes

@@ -37,7 +37,7 @@ async fn a_host_is_registered_changed_and_removed() {
     assert_eq!(
         list.text,
         "{\"success\":true,\"data\":[\
-         {\"name\":\"11.2.0.192.in-addr.arpa\",\"record_type\":\"PTR\",\"value\":\"vm-1.example.com.\",\"ttl\":300},\
+         {\"name\":\"11.2.0.192.in-addr.arpa\",\"record_type\":\"PTR\",\"value\":\"vm-1.example.com\",\"ttl\":300},\
          {\"name\":\"vm-1.example.com\",\"record_type\":\"A\",\"value\":\"192.0.2.11\",\"ttl\":300}]}"
     );
 
@@ -76,7 +76,10 @@ async fn a_taken_name_is_a_conflict_that_names_the_host() {
     assert_eq!(site.post("records", alias).await.status, 409);
     let record = json!({"name": "www.example.com", "type": "CNAME", "values": ["example.com."]});
     assert_eq!(site.post("records", record).await.status, 202);
-    assert_eq!(site.post("hosts", json!({"fqdn": "www.example.com", "addresses": ["192.0.2.9"]})).await.status, 409);
+    assert_eq!(
+        site.post("hosts", json!({"fqdn": "www.example.com", "addresses": ["192.0.2.9"]})).await.status,
+        409
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -88,8 +91,14 @@ async fn tags_and_versions_guard_a_host() {
     let tag = seen.headers["etag"].to_str().unwrap().to_owned();
     let stale = [("if-match", "\"999\"")];
     assert_eq!(site.call_with("PATCH", &path, Some(json!({"ttl": 60})), &stale).await.status, 412);
-    assert_eq!(site.call_with("PATCH", &path, Some(json!({"ttl": 60})), &[("if-match", &tag)]).await.status, 202);
-    assert_eq!(site.call_with("PATCH", &path, Some(json!({"ttl": 90})), &[("if-match", &tag)]).await.status, 412);
+    assert_eq!(
+        site.call_with("PATCH", &path, Some(json!({"ttl": 60})), &[("if-match", &tag)]).await.status,
+        202
+    );
+    assert_eq!(
+        site.call_with("PATCH", &path, Some(json!({"ttl": 90})), &[("if-match", &tag)]).await.status,
+        412
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -129,7 +138,10 @@ async fn many_hosts_come_under_one_job_and_a_wrong_one_stops_none() {
     assert!(page.data()[0]["records"].is_array());
     let next = page.body["next_cursor"].as_str().unwrap();
     let last = site.get(&format!("hosts?limit=1&cursor={next}")).await;
-    assert_eq!((last.data()[0]["fqdn"].as_str(), &last.body["next_cursor"]), (Some("c.elsewhere.net"), &json!(null)));
+    assert_eq!(
+        (last.data()[0]["fqdn"].as_str(), &last.body["next_cursor"]),
+        (Some("c.elsewhere.net"), &json!(null))
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -138,4 +150,16 @@ async fn a_dry_run_shows_the_plan_and_stores_nothing() {
     let plan = site.post("hosts?dry_run=true", example()).await;
     assert_eq!((&plan.data()["creates"], &plan.data()["empty"]), (&json!(4), &json!(false)), "{}", plan.text);
     assert_eq!(site.get("hosts").await.data(), &json!([]));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_call_that_died_before_its_answer_is_answered_when_it_comes_again() {
+    use zonecast::service::{Caller, hosts, write::Once};
+    let site = site().await;
+    let once = Once { key: "k".to_owned(), principal: "key:admin".to_owned(), body_hash: [7; 32] };
+    let caller = Caller { once: Some(std::sync::Arc::new(once)), ..Caller::local("test") };
+    let first = hosts::register(&site.app, &caller, &example()).await.unwrap();
+    let again = hosts::register(&site.app, &caller, &example()).await.unwrap();
+    assert_eq!((first.data.id, first.job_id), (again.data.id, again.job_id));
+    assert_eq!(site.get("hosts").await.data().as_array().unwrap().len(), 1);
 }

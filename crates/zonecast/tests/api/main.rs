@@ -1,6 +1,8 @@
 //! The API as its callers see it: the router in this process, over a fresh store, with the engine
 //! working and the embedded authority as the provider.
 
+#![allow(missing_docs, reason = "a test binary")]
+
 mod bench;
 mod doors;
 mod forms;
@@ -74,7 +76,13 @@ impl Site {
         self.call_with(method, path, body, &[]).await
     }
 
-    pub async fn call_with(&self, method: &str, path: &str, body: Option<Value>, headers: &[(&str, &str)]) -> Reply {
+    pub async fn call_with(
+        &self,
+        method: &str,
+        path: &str,
+        body: Option<Value>,
+        headers: &[(&str, &str)],
+    ) -> Reply {
         let method: Method = method.parse().unwrap();
         let path = if path.starts_with('/') { path.to_owned() } else { format!("/api/v1/{path}") };
         let mut request = Request::builder().method(method).uri(path).header("x-api-key", &self.key);

@@ -14,7 +14,8 @@ async fn a_secret_goes_in_and_never_comes_out() {
     let made = site.post("zones", zone.clone()).await;
     assert_eq!(made.status, 201, "{}", made.text);
     assert_eq!(made.data()["settings"]["api_key"], "KEEP");
-    let (id, connection) = (made.data()["id"].as_i64().unwrap(), made.data()["connection_id"].as_i64().unwrap());
+    let (id, connection) =
+        (made.data()["id"].as_i64().unwrap(), made.data()["connection_id"].as_i64().unwrap());
     let again = site.post("zones", zone).await;
     assert_eq!(again.status, 409);
     assert!(again.text.contains(&format!("zone {id}")), "{}", again.text);
@@ -53,18 +54,28 @@ async fn an_embedded_zone_is_exported_imported_and_shown() {
     let id = site.embedded("example.com").await;
     let file = "$ORIGIN example.com.\n$TTL 300\n@ MX 10 mail\nmail A 192.0.2.25\n@ SOA ns1 host 1 2 3 4 5\n";
     let import = site.post(&format!("zones/{id}/import?wait=20s"), json!({"zone_file": file})).await;
-    assert_eq!((&import.data()["added"], &import.data()["changed"]), (&json!(2), &json!(0)), "{}", import.text);
+    assert_eq!(
+        (&import.data()["added"], &import.data()["changed"]),
+        (&json!(2), &json!(0)),
+        "{}",
+        import.text
+    );
     let text = site.get(&format!("zones/{id}/export")).await.text;
     assert!(text.contains("192.0.2.25") && text.contains("SOA"), "{text}");
     let rows = site.get(&format!("zones/{id}/records")).await;
-    assert!(rows.data().as_array().unwrap().iter().any(|row| row["state"] == "foreign" && row["type"] == "SOA"));
+    assert!(
+        rows.data().as_array().unwrap().iter().any(|row| row["state"] == "foreign" && row["type"] == "SOA")
+    );
     assert_eq!(site.get(&format!("zones/{id}/plan")).await.data()["empty"], true);
     let again = site.post(&format!("zones/{id}/import"), json!({"zone_file": file})).await;
     assert_eq!(again.data()["unchanged"], 2, "{}", again.text);
     let wrong = site.post(&format!("zones/{id}/import"), json!({"zone_file": "a A nonsense"})).await;
     assert_eq!(wrong.status, 422);
     let explain = site.get("explain?name=mail.example.com").await;
-    assert_eq!((&explain.data()["matched"], &explain.data()["claims"][0]["value"]), (&json!(true), &json!("192.0.2.25")));
+    assert_eq!(
+        (&explain.data()["matched"], &explain.data()["claims"][0]["value"]),
+        (&json!(true), &json!("192.0.2.25"))
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
