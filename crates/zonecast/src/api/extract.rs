@@ -227,18 +227,6 @@ fn wait(text: &str) -> Result<Duration, String> {
     Ok(Duration::try_from_secs_f64(seconds * unit).unwrap_or(WAIT_MAX).min(WAIT_MAX))
 }
 
-/// Parameters of a list.
-#[derive(Clone, Debug, Default, serde::Deserialize, utoipa::IntoParams)]
-#[serde(default, deny_unknown_fields)]
-#[into_params(parameter_in = Query)]
-pub struct ListQuery {
-    /// Items on one page, 1 to 500.
-    #[param(value_type = Option<u16>, minimum = 1, maximum = 500)]
-    pub limit: Limit,
-    /// `next_cursor` of the page before.
-    pub cursor: Option<String>,
-}
-
 /// Items on one page; 100 where nothing is said.
 #[derive(Clone, Copy, Debug)]
 pub struct Limit(pub usize);

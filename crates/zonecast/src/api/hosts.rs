@@ -5,7 +5,8 @@ use super::extract::{Body, Ctx, Id, IfMatch, Limit, OptionalBody, Query, Steps, 
 use super::reply::{self, Answer, ListAnswer, WithJob, answer_work};
 use crate::problem::Problem;
 use crate::service::forms_schema::{HostBody, HostBulkBody, HostPatchBody, ReverseNameBody, SyncBody};
-use crate::service::hosts::{self, BulkView, ListHosts};
+use crate::service::hosts::{self, ListHosts};
+use crate::service::hosts_bulk::{self, BulkView};
 use crate::service::view::HostView;
 use axum::http::HeaderMap;
 use axum::response::Response;
@@ -76,7 +77,7 @@ async fn register_bulk(
     Query(query): Query<WorkQuery>,
     Body(body): Body,
 ) -> Result<Response, Problem> {
-    let work = hosts::register_bulk(&ctx, &ctx.caller, &body).await?;
+    let work = hosts_bulk::register_bulk(&ctx, &ctx.caller, &body).await?;
     let data = work.data.clone();
     answer_work(&ctx, &query, work, || async { Ok(data) }).await
 }

@@ -254,7 +254,7 @@ impl RecordForm {
             ("/type", self.rtype.is_given()),
             ("/values", self.values.is_given()),
         ] {
-            if !given {
+            if !given && !errors.names(field) {
                 errors.add(field, "is missing");
             }
         }

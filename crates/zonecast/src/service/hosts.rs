@@ -5,7 +5,7 @@
 //! given then: providers are the engine's business.
 
 use super::forms::HostForm;
-use super::input::{Errors, Field, Form, kind};
+use super::input::{Errors, Form};
 use super::rows::{Asked, rows_of};
 use super::touch::{host_claims, places, touched};
 use super::view::{AddressView, HostView, time};
@@ -13,60 +13,29 @@ use super::write::{self, Wish};
 use super::{Caller, Expected, Page, Work};
 use crate::app::App;
 use crate::catalog::View;
-use crate::problem::{FieldProblem, Problem};
-use serde::{Deserialize, Serialize};
+use crate::problem::Problem;
 use serde_json::Value;
 use std::net::IpAddr;
-use utoipa::ToSchema;
 use zonecast_core::host::{parse_address, parse_host_name};
 use zonecast_core::{AddressPolicy, Name, RecordType};
 use zonecast_store::{
     HostFilter, HostRow, JobFilter, NewClaim, OwnerAction, OwnerId, OwnerKind, OwnerRow, OwnerWrite,
-    Priority, WriteResult,
 };
-
-/// Most hosts of one bulk call.
-pub const BULK_MAX: usize = 10_000;
-
-/// What became of one item of a bulk call.
-#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
-pub struct BulkItem {
-    /// Its place in the call, from 0.
-    pub index: usize,
-    /// Whether it is stored.
-    pub success: bool,
-    /// The host's id, where it is stored.
-    pub id: Option<i64>,
-    /// Its name, where that could be read.
-    pub fqdn: Option<String>,
-    /// What is wrong with it.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub errors: Vec<FieldProblem>,
-}
-
-/// What became of a bulk call.
-#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
-pub struct BulkView {
-    /// How many are stored.
-    pub stored: usize,
-    /// How many are not.
-    pub refused: usize,
-    /// One result per item, in order.
-    pub items: Vec<BulkItem>,
-}
 
 /// Registers a host.
 pub async fn register(app: &App, caller: &Caller, body: &Value) -> Result<Work<HostView>, Problem> {
     let view = app.catalog.view();
     let row = read_new(&view, body)?;
     let wish = Wish::new(caller, "host.add", format!("register {}", row.fqdn));
-    let (id, job_id) = write::one(app, &wish, |view| {
-        let write = new_write(app, view, row.clone());
-        refuse_beside_cname(&write)?;
-        Ok(write)
-    })
-    .await
-    .map_err(|problem| name_taken(problem, &row.fqdn))?;
+    super::records::refuse_cname_neighbours(
+        app,
+        OwnerId { kind: OwnerKind::Host, id: 0 },
+        &new_write(app, &view, row.clone()).claims,
+        "/fqdn",
+    )
+    .await?;
+    let stored = write::one(app, &wish, |view| Ok(new_write(app, view, row.clone()))).await;
+    let (id, job_id) = stored.map_err(|problem| name_taken(problem, &row.fqdn))?;
     Ok(Work { job_id, data: get(app, id).await? })
 }
 
@@ -81,12 +50,14 @@ pub async fn plan_register(app: &App, body: &Value) -> Result<super::plan::PlanV
 /// What a patch would do, without doing it.
 pub async fn plan_patch(app: &App, id: i64, body: &Value) -> Result<super::plan::PlanView, Problem> {
     let view = app.catalog.view();
-    let old = app.store.host(id).await?.ok_or_else(|| Problem::missing("host", id))?;
-    let mut row = old.clone();
+    let old = current(app, id).await?;
+    let mut new = old.clone();
     let mut errors = Errors::default();
-    HostForm::read(Form::body(body)?, &mut errors).over(&mut row, &view, &mut errors);
-    let row = errors.into_result(row)?;
-    let write = new_write(app, &view, row);
+    HostForm::read(Form::body(body)?, &mut errors).over(&mut new, &view, &mut errors);
+    errors.into_result(())?;
+    let held = app.store.claims_of(OwnerId { kind: OwnerKind::Host, id }, false).await?;
+    let held: Vec<NewClaim> = held.into_iter().map(write::as_new).collect();
+    let write = changed_write(app, &view, &old, new, &held);
     super::plan::of_writes(app, &view, &[write]).await
 }
 
@@ -97,94 +68,7 @@ fn read_new(view: &View, body: &Value) -> Result<HostRow, Problem> {
     errors.into_result(row)
 }
 
-/// Registers up to 10,000 hosts; one job watches them all, and a wrong item stops no other.
-pub async fn register_bulk(app: &App, caller: &Caller, body: &Value) -> Result<Work<BulkView>, Problem> {
-    let items = bulk_items(body)?;
-    let view = app.catalog.view();
-    let mut results: Vec<BulkItem> = Vec::with_capacity(items.len());
-    let mut rows: Vec<(usize, HostRow)> = Vec::with_capacity(items.len());
-    let mut names = std::collections::HashSet::with_capacity(items.len());
-    for (index, item) in items.iter().enumerate() {
-        let (row, mut errors) = bulk_row(item, &view);
-        let mut result = BulkItem { index, success: false, id: None, fqdn: None, errors: Vec::new() };
-        if let Some(row) = row {
-            result.fqdn = Some(row.fqdn.to_string());
-            if names.insert(row.fqdn.clone()) {
-                rows.push((index, row));
-            } else {
-                errors.add("/fqdn", format!("{} is in this call twice", row.fqdn));
-            }
-        }
-        result.errors = errors.below(&format!("/hosts/{index}"));
-        results.push(result);
-    }
-    let job_id = if rows.is_empty() { None } else { store_bulk(app, caller, &rows, &mut results).await? };
-    let stored = results.iter().filter(|item| item.success).count();
-    let data = BulkView { stored, refused: results.len() - stored, items: results };
-    Ok(Work { job_id, data })
-}
-
-fn bulk_items(body: &Value) -> Result<&[Value], Problem> {
-    let items = match body {
-        Value::Array(items) => items.as_slice(),
-        body => {
-            let mut errors = Errors::default();
-            let mut form = Form::body(body)?;
-            let items = form.list("hosts", BULK_MAX, &mut errors);
-            if !matches!(items, Field::Is(_)) && errors.is_empty() {
-                errors.add("/hosts", "is missing: give the list of hosts");
-            }
-            form.finish(&mut errors);
-            errors.into_result(items.value().unwrap_or_default())?
-        }
-    };
-    if items.len() > BULK_MAX {
-        return Err(Problem::field("", format!("has {} hosts; the most is {BULK_MAX}", items.len())));
-    }
-    Ok(items)
-}
-
-fn bulk_row(item: &Value, view: &View) -> (Option<HostRow>, Errors) {
-    let mut errors = Errors::default();
-    let Ok(form) = Form::body(item) else {
-        errors.add("", format!("must be a host, not {}", kind(item)));
-        return (None, errors);
-    };
-    let row = HostForm::read(form, &mut errors).into_new(view, &mut errors);
-    (errors.is_empty().then_some(row), errors)
-}
-
-async fn store_bulk(
-    app: &App,
-    caller: &Caller,
-    rows: &[(usize, HostRow)],
-    results: &mut [BulkItem],
-) -> Result<Option<i64>, Problem> {
-    let wish = Wish {
-        priority: Priority::Bulk,
-        ..Wish::new(caller, "host.add", format!("register {} hosts", rows.len()))
-    };
-    let written = write::many(app, &wish, |view| {
-        Ok(rows.iter().map(|(_, row)| new_write(app, view, row.clone())).collect())
-    })
-    .await?;
-    for ((index, row), result) in rows.iter().zip(&written.results) {
-        let item = &mut results[*index];
-        let refused = match result {
-            WriteResult::Stored { id, .. } => {
-                item.success = true;
-                item.id = Some(*id);
-                continue;
-            }
-            WriteResult::NameTaken { by } => taken(&row.fqdn, *by),
-            WriteResult::Changed | WriteResult::Missing => "was changed meanwhile: send it again".to_owned(),
-        };
-        item.errors.push(FieldProblem { field: format!("/hosts/{index}/fqdn"), message: refused });
-    }
-    Ok(written.job_id)
-}
-
-fn taken(fqdn: &Name, by: i64) -> String {
+pub(super) fn taken(fqdn: &Name, by: i64) -> String {
     format!("{fqdn} is registered already, as host {by}")
 }
 
@@ -197,17 +81,11 @@ fn name_taken(problem: Problem, fqdn: &Name) -> Problem {
 
 /// A new host's write. Claims are stored once it may be synced: not before the first sync of a
 /// disabled or suspended host, nor where hosts are registered by hand only (S5.21).
-fn new_write(app: &App, view: &View, row: HostRow) -> OwnerWrite {
+pub(super) fn new_write(app: &App, view: &View, row: HostRow) -> OwnerWrite {
     let synced = row.state == "active" && app.config.orchestrator.dns.auto_register;
     let claims = if synced { host_claims(&row, view) } else { Vec::new() };
     let touched = touched(view, claims.iter());
     OwnerWrite { row: OwnerRow::Host(row), action: OwnerAction::Insert, claims, touched }
-}
-
-/// A host whose name is an alias somewhere is checked by the store's claims, not here: see
-/// [`write::refuse_cname_neighbours`].
-fn refuse_beside_cname(_: &OwnerWrite) -> Result<(), Problem> {
-    Ok(())
 }
 
 /// Which hosts a list shows.

@@ -14,6 +14,7 @@ pub mod explain;
 pub mod forms;
 pub mod forms_schema;
 pub mod hosts;
+pub mod hosts_bulk;
 pub mod input;
 pub mod jobs;
 pub mod keys;

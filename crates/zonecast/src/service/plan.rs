@@ -277,7 +277,7 @@ fn show(plan: &mut ZonePlanView, of_name: NamePlan) {
 }
 
 fn is_in_the_way(verdict: &KeyVerdict) -> bool {
-    !matches!(verdict, KeyVerdict::Equal | KeyVerdict::Change)
+    !matches!(verdict, KeyVerdict::Equal | KeyVerdict::Change | KeyVerdict::Adopted)
 }
 
 fn verdict_word(verdict: &KeyVerdict) -> String {

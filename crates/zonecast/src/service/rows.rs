@@ -25,6 +25,9 @@ pub struct Asked {
     pub deleting: bool,
 }
 
+/// One (zone, name, type).
+type Key = (i64, Name, RecordType);
+
 /// What is known of the names of one zone.
 struct ZoneFacts {
     wanted: HashMap<Name, Wanted>,
@@ -65,8 +68,8 @@ async fn facts_of(app: &App, view: &View, entry: &ZoneEntry, names: &[Name]) -> 
 }
 
 fn rows(view: &View, asked: &Asked, facts: &HashMap<i64, ZoneFacts>, default_ttl: Ttl) -> Vec<KeyView> {
-    let mut order: Vec<(i64, Name, RecordType)> = Vec::new();
-    let mut values: HashMap<(i64, Name, RecordType), (Vec<RecordData>, Option<Ttl>)> = HashMap::new();
+    let mut order: Vec<Key> = Vec::new();
+    let mut values: HashMap<Key, (Vec<RecordData>, Option<Ttl>)> = HashMap::new();
     for claim in &asked.claims {
         for place in places(view, &claim.name, claim.data.rtype(), claim.zone_id) {
             let data = data_at(&place, &claim.data);
@@ -84,7 +87,7 @@ fn rows(view: &View, asked: &Asked, facts: &HashMap<i64, ZoneFacts>, default_ttl
             };
         }
     }
-    let row = |key: (i64, Name, RecordType)| {
+    let row = |key: Key| {
         let (values, ttl) = values.get(&key)?;
         let entry = view.zone(key.0)?;
         let facts = facts.get(&key.0)?;
