@@ -19,6 +19,7 @@ statements! {
     LEASE_RENEW = "UPDATE lease SET expires_at = $4
         WHERE budget_group = $1 AND holder = $2 AND fence = $3 AND released = 0";
     LEASE_RELEASE = "UPDATE lease SET released = 1 WHERE budget_group = $1 AND holder = $2 AND fence = $3";
+    LEASE_DEPOSE = "UPDATE lease SET expires_at = 0 WHERE budget_group = $1 AND holder = $2";
     LEASE_LIVE = "SELECT expires_at, CAST(0 AS BIGINT) FROM lease
         WHERE budget_group = $1 AND holder = $2 AND fence = $3 AND released = 0",
         postgres "SELECT expires_at, CAST(extract(epoch FROM clock_timestamp()) * 1000 AS BIGINT) FROM lease
@@ -77,6 +78,13 @@ impl Store {
     pub async fn release_lease(&self, lease: &Lease) -> Result<(), StoreError> {
         let values = args![lease.budget_group.as_str(), lease.holder.as_str(), lease.fence];
         self.db().execute(&LEASE_RELEASE, values).await?;
+        Ok(())
+    }
+
+    /// Ends the lease of a holder that is certainly gone, so that it can be acquired at once. Nothing
+    /// happens when somebody else holds it by now.
+    pub async fn depose(&self, budget_group: &str, dead: &str) -> Result<(), StoreError> {
+        self.db().execute(&LEASE_DEPOSE, args![budget_group, dead]).await?;
         Ok(())
     }
 
