@@ -62,6 +62,8 @@ pub(crate) fn key(row: KeyTuple) -> Result<KeyRow, StoreError> {
     })
 }
 
+type OutcomeTuple = (String, Vec<u8>, i64, Option<String>, i64);
+
 impl Store {
     /// What is known of these names in one zone, ordered by name and type.
     pub async fn keys_at(&self, zone_id: i64, names: &[Name]) -> Result<Vec<KeyRow>, StoreError> {
@@ -120,8 +122,7 @@ impl Store {
         name: &Name,
         rtype: RecordType,
     ) -> Result<Vec<OutcomeRow>, StoreError> {
-        let rows: Vec<(String, Vec<u8>, i64, Option<String>, i64)> =
-            self.db().all(&OUTCOMES, args![zone_id, name, rtype]).await?;
+        let rows: Vec<OutcomeTuple> = self.db().all(&OUTCOMES, args![zone_id, name, rtype]).await?;
         let mut outcomes = Vec::with_capacity(rows.len());
         for (state, applied, ttl, note, at) in rows {
             let applied = codec::read_values(rtype, &applied)?;

@@ -54,7 +54,9 @@ async fn a_stale_holder_stores_nothing(bed: Bed) {
     assert_eq!(bed.dirty(zone.id).await.len(), 1);
     assert!(bed.store.job_log(planned.job_id.unwrap(), 0, 10).await.unwrap().is_empty());
     let imposter = Lease { holder: "n1".into(), ..new.clone() };
-    assert!(bed.store.store_results(&imposter, zone.id, &[result.clone()], &[], &[]).await.is_err());
+    assert!(
+        bed.store.store_results(&imposter, zone.id, std::slice::from_ref(&result), &[], &[]).await.is_err()
+    );
     bed.store.reraise_after_fence(zone.id, &[name("vm-1.example.com")]).await.unwrap();
     let dirty = bed.dirty(zone.id).await;
     assert!(dirty[0].rewrite && dirty[0].wanted > planned.wanted);
