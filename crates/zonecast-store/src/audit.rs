@@ -66,6 +66,7 @@ pub struct ChainReport {
     pub head: String,
 }
 
+type ListTuple = (i64, i64, String, String, String, String, String, Option<String>);
 type OpenTuple = (i64, i64, String, String, String, String, String);
 
 /// A place in the chain and the hash there.
@@ -135,8 +136,7 @@ impl Store {
         let mut values = args![before.unwrap_or(i64::MAX), filter.actor.as_str()];
         values.extend(args![crate::hosts::like(&filter.action, true), filter.object.as_str()]);
         values.extend(args![filter.since.unwrap_or(i64::MIN), filter.until.unwrap_or(i64::MAX), limit]);
-        let rows: Vec<(i64, i64, String, String, String, String, String, Option<String>)> =
-            self.db().all(&AUDIT_LIST, values).await?;
+        let rows: Vec<ListTuple> = self.db().all(&AUDIT_LIST, values).await?;
         let mut lines = Vec::with_capacity(rows.len());
         for (id, at, actor, source, action, object, detail, hash) in rows {
             lines.push(audit_row((id, at, actor, source, action, object, detail), hash)?);

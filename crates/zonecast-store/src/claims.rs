@@ -61,7 +61,8 @@ impl Store {
     }
 
     /// The claims at `top` and below it, in the order of names, for at most `limit` names after the one
-    /// whose key is `after`. A name is never cut: go on after the last one's key, until nothing comes.
+    /// whose key is `after` (`None` or empty: from the first). A name is never cut: go on after the last
+    /// one's key, until nothing comes.
     pub async fn claims_below(
         &self,
         top: &Name,
@@ -69,12 +70,10 @@ impl Store {
         limit: usize,
     ) -> Result<Vec<ClaimRow>, StoreError> {
         let end = codec::subtree_end(top.key());
-        let keys: Vec<(Vec<u8>,)> = match after {
+        // A cursor before the top, such as the empty one of a zone that was just added, is no cursor.
+        let keys: Vec<(Vec<u8>,)> = match after.filter(|after| !after.is_empty() && *after >= top.key()) {
             None => self.db().all(&NAMES_BELOW, args![top, end, limit]).await?,
-            Some(after) => {
-                let after = after.max(top.key());
-                self.db().all(&NAMES_AFTER, args![after, end, limit]).await?
-            }
+            Some(after) => self.db().all(&NAMES_AFTER, args![after, end, limit]).await?,
         };
         let (Some((first,)), Some((last,))) = (keys.first().cloned(), keys.last().cloned()) else {
             return Ok(Vec::new());

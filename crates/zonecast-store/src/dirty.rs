@@ -109,7 +109,7 @@ impl Store {
                     return Ok(names);
                 }
                 let left = limit - names.len();
-                let rows: Vec<(Vec<u8>, i64, i64, i64, i64, Option<i64>)> =
+                let rows: Vec<DirtyTuple> =
                     self.db().all(statement, args![zone_id, priority, due, left]).await?;
                 for row in rows {
                     names.push(dirty_name(row)?);
@@ -137,7 +137,9 @@ impl Store {
     }
 }
 
-fn dirty_name(row: (Vec<u8>, i64, i64, i64, i64, Option<i64>)) -> Result<DirtyName, StoreError> {
+type DirtyTuple = (Vec<u8>, i64, i64, i64, i64, Option<i64>);
+
+fn dirty_name(row: DirtyTuple) -> Result<DirtyName, StoreError> {
     let flag = |bit: i64| row.4 & bit != 0;
     Ok(DirtyName {
         name: codec::name(&row.0)?,

@@ -272,9 +272,10 @@ async fn append(tx: &mut Tx, zone: &Name, entry: &EmbeddedEntry, now: Millis) ->
     Ok(())
 }
 
+type EntryTuple = (i64, i64, i64, Vec<u8>, Vec<u8>);
+
 async fn journal(tx: &mut Tx, zone: &Name, after: i64) -> Result<Vec<EmbeddedEntry>, DbError> {
-    let rows: Vec<(i64, i64, i64, Vec<u8>, Vec<u8>)> =
-        tx.all(&EJ_PAGE, args![zone, after, JOURNAL + 1]).await?;
+    let rows: Vec<EntryTuple> = tx.all(&EJ_PAGE, args![zone, after, JOURNAL + 1]).await?;
     let mut entries = Vec::with_capacity(rows.len());
     for (_, from, to, removed, added) in rows {
         entries.push(EmbeddedEntry {

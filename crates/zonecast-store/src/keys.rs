@@ -62,6 +62,8 @@ pub(crate) fn key(row: KeyTuple) -> Result<KeyRow, StoreError> {
     })
 }
 
+type OutcomeTuple = (String, Vec<u8>, i64, Option<String>, i64);
+
 impl Store {
     /// What is known of these names in one zone, ordered by name and type.
     pub async fn keys_at(&self, zone_id: i64, names: &[Name]) -> Result<Vec<KeyRow>, StoreError> {
@@ -81,23 +83,22 @@ impl Store {
         Ok(keys)
     }
 
-    /// A page of all keys of a zone in the order of names, after the name whose key is `after`. Ask
-    /// for more than the types one name can have: a page may end inside a name, which then is cut off.
+    /// A page of all keys of a zone in the order of names, after the name whose key is `after` (`None`:
+    /// from the first). A name is never cut, so a page may be a little longer than `limit`; a shorter
+    /// one is the last.
     pub async fn keys_below(
         &self,
         zone_id: i64,
         after: Option<&[u8]>,
         limit: usize,
     ) -> Result<Vec<KeyRow>, StoreError> {
-        // Before every key is nothing: the root's own key is empty, and no zone's name is the root here.
+        // Nothing sorts before the empty key, which is the root's: no key of ours lies there.
         let found: Vec<KeyTuple> =
             self.db().all(&KEYS_BELOW, args![zone_id, after.unwrap_or_default(), limit]).await?;
-        let full = found.len() == limit;
         let mut keys = found.into_iter().map(key).collect::<Result<Vec<_>, _>>()?;
-        if let (true, Some(last)) = (full, keys.last().map(|key| key.name.clone()))
-            && keys.first().is_some_and(|first| first.name != last)
-        {
+        if let (true, Some(last)) = (keys.len() == limit, keys.last().map(|key| key.name.clone())) {
             keys.retain(|key| key.name != last);
+            keys.extend(self.keys_at(zone_id, &[last]).await?);
         }
         Ok(keys)
     }
@@ -121,8 +122,7 @@ impl Store {
         name: &Name,
         rtype: RecordType,
     ) -> Result<Vec<OutcomeRow>, StoreError> {
-        let rows: Vec<(String, Vec<u8>, i64, Option<String>, i64)> =
-            self.db().all(&OUTCOMES, args![zone_id, name, rtype]).await?;
+        let rows: Vec<OutcomeTuple> = self.db().all(&OUTCOMES, args![zone_id, name, rtype]).await?;
         let mut outcomes = Vec::with_capacity(rows.len());
         for (state, applied, ttl, note, at) in rows {
             let applied = codec::read_values(rtype, &applied)?;

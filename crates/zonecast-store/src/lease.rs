@@ -19,6 +19,7 @@ statements! {
     LEASE_RENEW = "UPDATE lease SET expires_at = $4
         WHERE budget_group = $1 AND holder = $2 AND fence = $3 AND released = 0";
     LEASE_RELEASE = "UPDATE lease SET released = 1 WHERE budget_group = $1 AND holder = $2 AND fence = $3";
+    LEASE_DEPOSE = "UPDATE lease SET expires_at = 0 WHERE budget_group = $1 AND holder = $2";
     LEASE_LIVE = "SELECT expires_at, CAST(0 AS BIGINT) FROM lease
         WHERE budget_group = $1 AND holder = $2 AND fence = $3 AND released = 0",
         postgres "SELECT expires_at, CAST(extract(epoch FROM clock_timestamp()) * 1000 AS BIGINT) FROM lease

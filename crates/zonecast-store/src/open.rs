@@ -158,12 +158,7 @@ impl Store {
         let count = i64::try_from(count).unwrap_or(i64::MAX);
         let (next,): (i64,) = match tx {
             Some(tx) => tx.one(&ALLOCATE, args![kind, count]).await?,
-            None => {
-                let mut tx = self.db().begin().await?;
-                let next = tx.one(&ALLOCATE, args![kind, count]).await?;
-                tx.commit().await?;
-                next
-            }
+            None => self.db().one(&ALLOCATE, args![kind, count]).await?,
         };
         Ok(next - count)
     }

@@ -108,7 +108,7 @@ impl Store {
         let mut tx = self.db().begin().await?;
         let now = self.clock(&mut tx).await?;
         crate::meta::raise_epoch(&mut tx).await?;
-        refuse_twin(&mut tx, row).await?;
+        refuse_twin(&mut tx, row, 0).await?;
         let mut values = args![&row.name, row.connection_id, &row.provider_zone_id, row.physical_id.as_str()];
         values.extend(args![codec::to_json(&row.settings)?, row.state.as_str(), &row.last_error]);
         values.extend(args![codec::names(&row.cuts), Vec::new(), row.listed_at, now]);
@@ -125,7 +125,7 @@ impl Store {
         let mut tx = self.db().begin().await?;
         let now = self.clock(&mut tx).await?;
         crate::meta::raise_epoch(&mut tx).await?;
-        refuse_twin(&mut tx, row).await?;
+        refuse_twin(&mut tx, row, row.id).await?;
         let mut values = args![row.id, row.version, &row.provider_zone_id, row.physical_id.as_str()];
         values.extend(args![codec::to_json(&row.settings)?, row.state.as_str(), &row.last_error]);
         values.extend(args![codec::names(&row.cuts), row.listed_at, now]);
@@ -203,11 +203,11 @@ impl Store {
     }
 }
 
-async fn refuse_twin(tx: &mut Tx, row: &ZoneRow) -> Result<(), DbError> {
+async fn refuse_twin(tx: &mut Tx, row: &ZoneRow, own_id: i64) -> Result<(), DbError> {
     if row.state == "deleting" {
         return Ok(());
     }
-    let values: Vec<Value> = args![row.physical_id.as_str(), row.id];
+    let values: Vec<Value> = args![row.physical_id.as_str(), own_id];
     let twin: Option<(i64,)> = tx.optional(&ZONE_PHYSICAL, values).await?;
     match twin {
         Some((by,)) => {
