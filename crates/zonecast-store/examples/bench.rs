@@ -257,6 +257,7 @@ async fn results(store: &Store, zone_id: i64, dirty: &[DirtyName]) -> Result<Vec
             planned: dirty.wanted,
             done: true,
             retry_at: None,
+            read: true,
             keys,
             ok: true,
             job_id: dirty.job_id,

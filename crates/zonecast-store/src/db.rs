@@ -8,7 +8,7 @@
 
 use crate::error::{DbError, StoreError};
 use crate::sql::{Bulk, Kind, Sql, Value};
-use sqlx::postgres::{PgArguments, PgPoolOptions, PgRow};
+use sqlx::postgres::{PgArguments, PgConnectOptions, PgPoolOptions, PgRow};
 use sqlx::sqlite::{
     SqliteArguments, SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteRow, SqliteSynchronous,
 };
@@ -77,11 +77,16 @@ impl Db {
     }
 
     pub async fn open_postgres(url: &str) -> Result<Db, DbError> {
+        // A node that is stopped in the middle of a transaction must not keep its locks: the others
+        // would wait for as long as it sleeps.
+        let options = url
+            .parse::<PgConnectOptions>()?
+            .options([("idle_in_transaction_session_timeout", "5s"), ("lock_timeout", "20s")]);
         let pool = PgPoolOptions::new()
             .max_connections(16)
             .acquire_timeout(Duration::from_secs(30))
             .idle_timeout(Duration::from_secs(300))
-            .connect(url)
+            .connect_with(options)
             .await?;
         Ok(Db::Postgres(pool))
     }

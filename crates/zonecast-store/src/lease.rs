@@ -27,7 +27,6 @@ statements! {
     LEASE_HOLD = "SELECT fence FROM lease WHERE budget_group = $1 AND holder = $2 AND fence = $3 AND released = 0",
         postgres "SELECT fence FROM lease WHERE budget_group = $1 AND holder = $2 AND fence = $3 AND released = 0
         FOR UPDATE";
-    LEASE_DEPOSE = "UPDATE lease SET expires_at = 0 WHERE budget_group = $1 AND holder = $2";
     LEASES = "SELECT budget_group, holder, fence, expires_at, released FROM lease ORDER BY budget_group";
 }
 

@@ -7,12 +7,20 @@ use sqlx::SqlSafeStr;
 use sqlx::migrate::{Migration, MigrationType, Migrator};
 
 /// Number, name, and the text for each engine.
-const STEPS: &[(i64, &str, &str, &str)] = &[(
-    1,
-    "first",
-    include_str!("../migrations/sqlite/0001_first.sql"),
-    include_str!("../migrations/postgres/0001_first.sql"),
-)];
+const STEPS: &[(i64, &str, &str, &str)] = &[
+    (
+        1,
+        "first",
+        include_str!("../migrations/sqlite/0001_first.sql"),
+        include_str!("../migrations/postgres/0001_first.sql"),
+    ),
+    (
+        2,
+        "intent",
+        include_str!("../migrations/sqlite/0002_intent.sql"),
+        include_str!("../migrations/postgres/0002_intent.sql"),
+    ),
+];
 
 /// The steps for one engine.
 pub(crate) fn migrator(sqlite: bool) -> Migrator {

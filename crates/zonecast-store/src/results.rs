@@ -105,6 +105,7 @@ impl Store {
         let mut results: Vec<&NameResult> = results.iter().collect();
         results.sort_by(|a, b| a.name.cmp(&b.name));
         store_keys(&mut tx, zone_id, &results, now).await?;
+        crate::intents::arrived(&mut tx, zone_id, &results).await?;
         let tallies = unwatch(&mut tx, zone_id, &results).await?;
         let settled = settle_names(&mut tx, zone_id, &results).await?;
         note_removals(&mut tx, zone_id, &results, now).await?;

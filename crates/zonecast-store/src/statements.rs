@@ -12,7 +12,7 @@ macro_rules! rooms {
 rooms! {
     plain: audit claims connections dirty drift embedded guard hosts idempotency jobs keys lease meta open pools
         raise reap records results stats verify zones;
-    bulk: audit claims dirty drift embedded guard hosts jobs keys owners owners_diff raise reap records results
+    bulk: audit claims dirty drift embedded guard hosts intents jobs keys owners owners_diff raise reap records results
         verify;
 }
 

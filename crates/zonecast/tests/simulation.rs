@@ -85,7 +85,8 @@ struct Life {
 
 impl Life {
     fn begin(folder: &Path, providers: &[Memory; 2]) -> Life {
-        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+        let runtime =
+            tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
         let app = runtime.block_on(open(folder, providers));
         runtime.block_on(async { app.engine.start() });
         Life { runtime, app }
@@ -128,7 +129,13 @@ async fn add_zones(app: &App) {
 
 fn connection(name: &str) -> ConnectionRow {
     let settings = zonecast_providers::fields::Settings::default();
-    zonecast::service::connections::fresh(name.to_owned(), "memory".to_owned(), &settings, String::new(), false)
+    zonecast::service::connections::fresh(
+        name.to_owned(),
+        "memory".to_owned(),
+        &settings,
+        String::new(),
+        false,
+    )
 }
 
 fn zone_row(name: Name, connection_id: i64, physical_id: String) -> ZoneRow {
@@ -231,7 +238,11 @@ fn mood(dice: &mut Dice) -> Mood {
 /// The foreign client: new names of its own, and a TXT beside our hosts' addresses.
 fn meddle(providers: &[Memory; 2], foreign: &mut Vec<(Name, RecordData)>, step: usize) {
     let zone = Name::parse("example.com").unwrap();
-    let place = if step % 2 == 0 { format!("vm-{}.example.com", step % 6) } else { format!("other-{step}.example.com") };
+    let place = if step % 2 == 0 {
+        format!("vm-{}.example.com", step % 6)
+    } else {
+        format!("other-{step}.example.com")
+    };
     let (name, data) = (Name::parse(&place).unwrap(), RecordData::text(format!("foreign {step}").as_bytes()));
     foreign.retain(|(there, _)| *there != name);
     for provider in providers {
@@ -259,7 +270,8 @@ fn settle(
         }
         if Instant::now() > end {
             let zones = runtime.block_on(app.store.zones()).unwrap();
-            let names: Vec<Name> = differences.iter().filter_map(|d| Name::parse(d.split(' ').nth(1)?).ok()).collect();
+            let names: Vec<Name> =
+                differences.iter().filter_map(|d| Name::parse(d.split(' ').nth(1)?).ok()).collect();
             for zone in zones {
                 eprintln!("{} {:?}", zone.name, runtime.block_on(app.store.keys_at(zone.id, &names)));
                 eprintln!("{:?}", runtime.block_on(app.store.dirty_names(zone.id, i64::MAX / 4, 50)));
@@ -288,7 +300,13 @@ fn differences(wishes: &Wishes, foreign: &[(Name, RecordData)], providers: &[Mem
         }
         for key in wanted.keys().chain(there.keys()).collect::<BTreeSet<_>>() {
             if wanted.get(key) != there.get(key) {
-                differences.push(format!("{at}: {} {} wanted {:?}, there {:?}", key.0, key.1, wanted.get(key), there.get(key)));
+                differences.push(format!(
+                    "{at}: {} {} wanted {:?}, there {:?}",
+                    key.0,
+                    key.1,
+                    wanted.get(key),
+                    there.get(key)
+                ));
             }
         }
     }

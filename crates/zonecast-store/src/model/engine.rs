@@ -66,6 +66,8 @@ pub struct NameResult {
     pub done: bool,
     /// When to try again, if not done.
     pub retry_at: Option<Millis>,
+    /// The provider was read for this: what was on its way from an earlier pass has arrived or never will.
+    pub read: bool,
     /// Every key at this name that has something to say; keys not named here are gone.
     pub keys: Vec<KeyRow>,
     /// Whether all its keys are well (for the job's count).

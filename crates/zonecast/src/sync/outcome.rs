@@ -6,10 +6,10 @@
 
 use super::desired::Wanted;
 use super::group::Turn;
-use super::pass::Work;
+use super::pass::{Work, ours_at};
 use super::trouble::{self, Trouble};
 use zonecast_core::plan::{KeyPlan, KeyVerdict, NamePlan};
-use zonecast_core::{Observed, RecordData, RecordType, Ttl, retry};
+use zonecast_core::{ClaimVerdict, Observed, RRset, RecordData, RecordType, Ttl, retry};
 use zonecast_providers::{ErrorClass, Outcome, ProviderError};
 use zonecast_store::{DirtyName, KeyRow, NameResult, NewAudit, StoreError};
 
@@ -108,6 +108,7 @@ fn tell_name(turn: &Turn, judged: &Judged<'_>, index: usize, now: i64, story: &m
     let (dirty, wanted, plan) = (&judged.work.dirty[index], &judged.work.wanted[index], &judged.plans[index]);
     let delay = retry::delay(u32::try_from(dirty.attempts + 1).unwrap_or(u32::MAX), trouble::jitter());
     let again = now + delay.as_millis() as i64;
+    let ours = ours_at(judged.work, &dirty.name);
     let mut keys = Vec::with_capacity(plan.keys.len());
     for key in plan.keys.iter().filter(|key| key.verdict != KeyVerdict::Unsupported) {
         let steps = plan
@@ -121,16 +122,19 @@ fn tell_name(turn: &Turn, judged: &Judged<'_>, index: usize, now: i64, story: &m
         }
         audit_key(turn, key, outcome, story);
         let row = KeyRow { ttl: ttl_in_force(judged, plan, key), ..blank(turn, dirty, key.rtype, now) };
-        keys.extend(key_row(row, dirty, key, outcome, known_key(judged.work, dirty, key.rtype), again, now));
+        let before = ours.iter().find(|set| set.rtype == key.rtype).map(|set| set.values.clone());
+        let known = known_key(judged.work, dirty, key.rtype);
+        keys.extend(key_row(row, dirty, key, outcome, known, before.unwrap_or_default(), (now, again)));
     }
-    keys.extend(refused_keys(turn, dirty, wanted, now));
+    keys.extend(refused_keys(turn, dirty, wanted, &ours, now));
     log_keys(turn, dirty, &keys, story);
     let retrying = keys.iter().any(|key| key.next_attempt_at.is_some());
     let again = if retrying { Some(again) } else { turn.doubt_until };
     let withdrawn: usize = plan.keys.iter().map(|key| key.withdrawn.len()).sum();
     let ok = keys.iter().all(|key| is_well(&key.state));
     let removed_derived = if dirty.asked { 0 } else { withdrawn as i64 };
-    story.results.push(NameResult { keys, ok, removed_derived, ..result_of(dirty, again.is_none(), again) });
+    let result = result_of(dirty, again.is_none(), again);
+    story.results.push(NameResult { keys, ok, removed_derived, read: true, ..result });
 }
 
 /// What counts for a key that took several steps: the first that did not go through.
@@ -160,6 +164,7 @@ fn result_of(dirty: &DirtyName, done: bool, retry_at: Option<i64>) -> NameResult
         planned: dirty.wanted,
         done,
         retry_at,
+        read: false,
         keys: Vec::new(),
         ok: false,
         job_id: dirty.job_id,
@@ -196,10 +201,9 @@ fn key_row(
     key: &KeyPlan,
     outcome: Option<&Outcome>,
     known: Option<&KeyRow>,
-    again: i64,
-    now: i64,
+    before: Vec<RecordData>,
+    (now, again): (i64, i64),
 ) -> Option<KeyRow> {
-    let before = known.map(|known| known.applied.clone()).unwrap_or_default();
     let row = KeyRow { applied: key.ours_after.clone(), last_error: key.note.clone(), ..blank };
     let waiting = |row: KeyRow, state: &str, words: String, at: i64| KeyRow {
         state: state.to_owned(),
@@ -253,18 +257,20 @@ fn failed(row: KeyRow, error: &ProviderError, dirty: &DirtyName, again: i64) -> 
 }
 
 /// Sets the service cannot hold at all: said per key, the others go on.
-fn refused_keys(turn: &Turn, dirty: &DirtyName, wanted: &Wanted, now: i64) -> Vec<KeyRow> {
-    use zonecast_core::desired::ClaimVerdict;
+fn refused_keys(turn: &Turn, dirty: &DirtyName, wanted: &Wanted, ours: &[RRset], now: i64) -> Vec<KeyRow> {
     let reason = |rtype: RecordType| {
-        let pairs = wanted.claims.iter().zip(&wanted.desired.verdicts);
-        pairs.into_iter().find_map(|(claim, verdict)| match verdict {
+        let mut pairs = wanted.claims.iter().zip(&wanted.desired.verdicts);
+        pairs.find_map(|(claim, verdict)| match verdict {
             ClaimVerdict::Unsupported { reason } if claim.rtype() == rtype => Some(reason.clone()),
             _ => None,
         })
     };
+    let applied =
+        |rtype: RecordType| ours.iter().find(|set| set.rtype == rtype).map(|set| set.values.clone());
     let row = |rtype: &RecordType| KeyRow {
         state: "unsupported".to_owned(),
         last_error: reason(*rtype),
+        applied: applied(*rtype).unwrap_or_default(),
         ..blank(turn, dirty, *rtype, now)
     };
     wanted.desired.unsupported.iter().map(row).collect()

@@ -8,12 +8,12 @@ use super::desired::{self, Wanted};
 use super::group::Turn;
 use super::outcome::{self, Judged};
 use super::trouble::Trouble;
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap, HashSet};
 use zonecast_core::guard::{Brake, derived_removals, implausibly_empty};
 use zonecast_core::plan::{Hold, NamePlan, NamePlanInput, Policy, plan_name};
-use zonecast_core::{Change, Name, Observed, RRset};
+use zonecast_core::{Change, Name, Observed, RRset, RecordData, RecordType, Ttl};
 use zonecast_providers::{ErrorClass, Outcome, ProviderError};
-use zonecast_store::{DirtyName, KeyRow, StoreError};
+use zonecast_store::{DirtyName, Intent, KeyRow, StoreError};
 
 /// Derived removals are counted over this long.
 const REMOVAL_WINDOW_MILLIS: i64 = 10 * 60 * 1000;
@@ -23,6 +23,8 @@ pub(super) struct Work {
     pub dirty: Vec<DirtyName>,
     pub wanted: Vec<Wanted>,
     pub known: HashMap<Name, Vec<KeyRow>>,
+    /// What an earlier pass may have written without living to say so.
+    pub on_its_way: HashMap<Name, Vec<Intent>>,
 }
 
 /// Works on the due names of the turn's zone; tells whether the provider gave trouble as a whole.
@@ -60,7 +62,34 @@ async fn load(turn: &Turn, now: i64) -> Result<Option<Work>, StoreError> {
     for key in inner.store.keys_at(turn.zone.row.id, &names).await? {
         known.entry(key.name.clone()).or_default().push(key);
     }
-    Ok(Some(Work { dirty, wanted, known }))
+    let intents = inner.store.intents_at(turn.zone.row.id, &names).await?;
+    let mut on_its_way: HashMap<Name, Vec<Intent>> = HashMap::new();
+    for intent in intents {
+        on_its_way.entry(intent.name.clone()).or_default().push(intent);
+    }
+    Ok(Some(Work { dirty, wanted, known, on_its_way }))
+}
+
+/// What this pass may write beyond what is ours already, with what may be on its way from before.
+fn intents(work: &Work) -> Vec<Intent> {
+    let mut intents = Vec::new();
+    for set in work.wanted.iter().flat_map(|wanted| &wanted.desired.sets) {
+        let keys = work.known.get(&set.name).into_iter().flatten();
+        let ours = keys.filter(|key| key.rtype == set.rtype).flat_map(|key| &key.applied);
+        let ours: HashSet<&RecordData> = ours.collect();
+        if set.values.iter().all(|value| ours.contains(value)) {
+            continue;
+        }
+        let mut values = set.values.clone();
+        let before = work.on_its_way.get(&set.name).into_iter().flatten();
+        values.extend(
+            before.filter(|intent| intent.rtype == set.rtype).flat_map(|intent| intent.values.clone()),
+        );
+        values.sort_unstable();
+        values.dedup();
+        intents.push(Intent { name: set.name.clone(), rtype: set.rtype, values });
+    }
+    intents
 }
 
 /// What stands at the names now. An answer with nothing at all, where much of ours should be, is
@@ -72,7 +101,12 @@ async fn read(turn: &mut Turn, work: &Work) -> Result<Result<Observed, ProviderE
     };
     let names: Vec<Name> = work.dirty.iter().map(|dirty| dirty.name.clone()).collect();
     let zone = turn.call().await?;
-    let observed = match provider.read(&zone, &names).await {
+    // What is wanted is known before the read, so the intent costs no time of its own.
+    let intents = intents(work);
+    let (observed, intended) =
+        tokio::join!(provider.read(&zone, &names), turn.inner.store.intend(turn.zone.row.id, &intents));
+    intended?;
+    let observed = match observed {
         Ok(observed) => observed,
         Err(error) => return Ok(Err(error)),
     };
@@ -130,8 +164,7 @@ fn plan_one(
     wanted: &Wanted,
     hold: Hold<'_>,
 ) -> NamePlan {
-    let applied: Vec<RRset> =
-        work.known.get(&dirty.name).into_iter().flatten().filter_map(applied_set).collect();
+    let applied = ours_at(work, &dirty.name);
     let policy = Policy {
         rewrite: dirty.rewrite,
         take_over_asked: dirty.take_over,
@@ -150,9 +183,16 @@ fn plan_one(
     })
 }
 
-fn applied_set(key: &KeyRow) -> Option<RRset> {
-    let set = || RRset::new(key.name.clone(), key.rtype, key.ttl, key.applied.clone());
-    (!key.applied.is_empty()).then(set)
+/// What is ours at a name: what we know we wrote, and what we may have written.
+pub(super) fn ours_at(work: &Work, name: &Name) -> Vec<RRset> {
+    let mut ours: BTreeMap<RecordType, Vec<RecordData>> = BTreeMap::new();
+    for key in work.known.get(name).into_iter().flatten().filter(|key| !key.applied.is_empty()) {
+        ours.entry(key.rtype).or_default().extend(key.applied.iter().cloned());
+    }
+    for intent in work.on_its_way.get(name).into_iter().flatten() {
+        ours.entry(intent.rtype).or_default().extend(intent.values.iter().cloned());
+    }
+    ours.into_iter().map(|(rtype, values)| RRset::new(name.clone(), rtype, Ttl::DEFAULT, values)).collect()
 }
 
 /// Every step as (plan, step in it): what creates or replaces first, then what only removes, so that a

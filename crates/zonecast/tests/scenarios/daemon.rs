@@ -51,7 +51,8 @@ impl Daemon {
     pub fn start_beside(first: &Daemon, config: &str) -> Daemon {
         let folder = TempDir::new().expect("a temporary folder");
         for file in ["secret.key", "admin.key"] {
-            std::fs::copy(first.folder().join(file), folder.path().join(file)).expect("the first node's keys");
+            std::fs::copy(first.folder().join(file), folder.path().join(file))
+                .expect("the first node's keys");
         }
         Daemon::start_in(folder, config)
     }
