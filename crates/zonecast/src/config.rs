@@ -49,7 +49,7 @@ pub struct EngineConfig {
 }
 
 /// What new embedded zones start with.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct AuthorityConfig {
     /// Name servers of new zones; the first one is the SOA's primary. Empty: `ns1.<zone>`.
@@ -115,12 +115,6 @@ impl Default for EngineConfig {
             poll_millis: 1_000,
             calls_per_second: 0,
         }
-    }
-}
-
-impl Default for AuthorityConfig {
-    fn default() -> AuthorityConfig {
-        AuthorityConfig { name_servers: Vec::new(), mailbox: None, answers_per_second: 0 }
     }
 }
 

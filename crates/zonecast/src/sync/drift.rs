@@ -122,7 +122,7 @@ fn difference(key: &KeyRow, observed: &Observed) -> Option<DriftRow> {
         there.is_some_and(|set| set.values.iter().any(|seen| seen.data == *value && !seen.disabled))
     };
     let missing: Vec<String> =
-        key.applied.iter().filter(|value| !holds(*value)).map(|value| value.to_text()).collect();
+        key.applied.iter().filter(|value| !holds(value)).map(|value| value.to_text()).collect();
     if missing.is_empty() {
         return None;
     }

@@ -3,7 +3,7 @@
 use super::Inner;
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 use zonecast_store::{JobRow, StoreError};
 
 /// Audit lines sealed at a time.
@@ -13,7 +13,7 @@ const SEAL: usize = 10_000;
 const LOG_MILLIS: i64 = 30 * DAY_MILLIS;
 const DAY_MILLIS: i64 = 24 * 60 * 60 * 1000;
 /// What is parked is tried again this often: a key may have been put right at the provider.
-const PARKED_FOR: Duration = Duration::from_secs(15 * 60);
+const PARKED_MILLIS: i64 = 15 * 60 * 1000;
 
 pub(super) async fn run(inner: Arc<Inner>) {
     let mut rounds: u64 = 0;
@@ -31,7 +31,7 @@ pub(super) async fn run(inner: Arc<Inner>) {
             tracing::warn!(%error, "old logs could not be dropped; it is tried again");
         }
         rounds += 1;
-        inner.pause(Duration::from_secs(1)).await;
+        inner.pause(Duration::from_millis(inner.config.engine.poll_millis)).await;
     }
 }
 
@@ -44,7 +44,8 @@ async fn prune(inner: &Inner) -> Result<(), StoreError> {
 }
 
 /// Lets parked connections and zones be probed when they have been parked for a while.
-async fn probe_parked(inner: &Inner, since: &mut HashMap<(bool, i64), Instant>) -> Result<(), StoreError> {
+async fn probe_parked(inner: &Inner, since: &mut HashMap<(bool, i64), i64>) -> Result<(), StoreError> {
+    let now = inner.store.now().await?;
     let view = inner.catalog.view();
     let connections = view.connections.values().filter(|c| c.row.state == "parked").map(|c| (true, c.row.id));
     let zones =
@@ -53,8 +54,8 @@ async fn probe_parked(inner: &Inner, since: &mut HashMap<(bool, i64), Instant>) 
     since.retain(|place, _| parked.contains(place));
     let mut released = false;
     for place in parked {
-        let at = *since.entry(place).or_insert_with(Instant::now);
-        if at.elapsed() < PARKED_FOR {
+        let at = *since.entry(place).or_insert(now);
+        if now - at < PARKED_MILLIS {
             continue;
         }
         since.remove(&place);

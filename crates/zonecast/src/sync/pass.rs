@@ -9,7 +9,7 @@ use super::group::Turn;
 use super::outcome::{self, Judged};
 use super::trouble::Trouble;
 use std::collections::{BTreeMap, HashMap, HashSet};
-use zonecast_core::guard::{Brake, derived_removals, implausibly_empty};
+use zonecast_core::guard::{Brake, derived_removals};
 use zonecast_core::plan::{Hold, NamePlan, NamePlanInput, Policy, plan_name};
 use zonecast_core::{Change, Name, Observed, RRset, RecordData, RecordType, Ttl};
 use zonecast_providers::{ErrorClass, Outcome, ProviderError};
@@ -92,8 +92,8 @@ fn intents(work: &Work) -> Vec<Intent> {
     intents
 }
 
-/// What stands at the names now. An answer with nothing at all, where much of ours should be, is
-/// believed only if the zone's apex is there too.
+/// What stands at the names now. An answer with nothing at all, where something of ours should be, is
+/// believed only if the zone's apex, which every zone has, is there too.
 async fn read(turn: &mut Turn, work: &Work) -> Result<Result<Observed, ProviderError>, StoreError> {
     let provider = match &turn.zone.connection.provider {
         Ok(provider) => provider.clone(),
@@ -110,8 +110,10 @@ async fn read(turn: &mut Turn, work: &Work) -> Result<Result<Observed, ProviderE
         Ok(observed) => observed,
         Err(error) => return Ok(Err(error)),
     };
-    let owned = work.known.values().flatten().map(|key| key.applied.len()).sum();
-    if !implausibly_empty(owned, observed.rrsets.len()) {
+    let known = work.known.values().flatten().map(|key| key.applied.len());
+    let on_its_way = work.on_its_way.values().flatten().map(|intent| intent.values.len());
+    let owned: usize = known.chain(on_its_way).sum();
+    if owned == 0 || !observed.rrsets.is_empty() {
         return Ok(Ok(observed));
     }
     let apex = [turn.zone.row.name.clone()];
