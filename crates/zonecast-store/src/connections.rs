@@ -128,7 +128,7 @@ impl Store {
         let mut tx = self.db().begin().await?;
         let zone: Option<(i64,)> = tx.optional(&CONNECTION_ZONE, args![id]).await?;
         if let Some((zone,)) = zone {
-            let what = format!("connection {id} still has zones; a zone there");
+            let what = format!("a zone at connection {id} (zone {zone})");
             return Err(StoreError::Constraint { what, by: Some(zone) });
         }
         if tx.execute(&CONNECTION_REMOVE, args![id]).await? == 0 {

@@ -7,6 +7,7 @@ use crate::model::Millis;
 use crate::secrets::{MasterKey, Place};
 use crate::sql::{args, statements};
 use sqlx::AssertSqlSafe;
+use sqlx::migrate::MigrateError;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -21,6 +22,9 @@ statements! {
     META_ONCE = "INSERT INTO meta (key, value) VALUES ($1, $2) ON CONFLICT (key) DO NOTHING";
     ALLOCATE = "UPDATE sequence SET next = next + $2 WHERE kind = $1 RETURNING next";
 }
+
+/// How often migrations are tried.
+const MIGRATION_TRIES: usize = 8;
 
 /// The store. Cheap to clone; all clones share the connections.
 #[derive(Clone)]
@@ -51,11 +55,7 @@ impl Store {
             let path = url_or_path.strip_prefix("sqlite://").or_else(|| url_or_path.strip_prefix("sqlite:"));
             Db::open_sqlite(Path::new(path.unwrap_or(url_or_path))).await?
         };
-        let migrated = match &db {
-            Db::Sqlite { writer, .. } => migrator(true).run(writer).await,
-            Db::Postgres(pool) => migrator(false).run(pool).await,
-        };
-        migrated.map_err(|error| StoreError::Schema(error.to_string()))?;
+        migrate(&db).await?;
         let store = Store { inner: Arc::new(Inner { db, master, clock_shift: AtomicI64::new(0) }) };
         store.check_key().await?;
         Ok(store)
@@ -200,6 +200,24 @@ impl Store {
             prepared.map_err(|error| StoreError::Schema(format!("{name}: {error}")))?;
         }
         Ok(count)
+    }
+}
+
+/// PostgreSQL lets one process migrate at a time. SQLite does not: of several first openings all but
+/// one fail, and find everything done when they look again.
+async fn migrate(db: &Db) -> Result<(), StoreError> {
+    let mut left = MIGRATION_TRIES;
+    loop {
+        left -= 1;
+        let migrated = match db {
+            Db::Sqlite { writer, .. } => migrator(true).run(writer).await,
+            Db::Postgres(pool) => migrator(false).run(pool).await,
+        };
+        match migrated {
+            Ok(()) => return Ok(()),
+            Err(MigrateError::Execute(_) | MigrateError::ExecuteMigration(..)) if left > 0 => {}
+            Err(error) => return Err(StoreError::Schema(error.to_string())),
+        }
     }
 }
 

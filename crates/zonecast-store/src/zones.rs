@@ -7,7 +7,7 @@
 use crate::Store;
 use crate::codec;
 use crate::connections::changed_or_missing;
-use crate::db::Tx;
+use crate::db::{Tx, again};
 use crate::error::{DbError, StoreError};
 use crate::model::*;
 use crate::sql::{Value, args, statements};
@@ -172,9 +172,18 @@ impl Store {
     /// Forgets a zone with everything known of its names; nothing is done at its provider. Jobs no
     /// longer wait for its names, an implicit connection goes with its last zone.
     pub async fn remove_zone(&self, id: i64, audit: &[NewAudit]) -> Result<(), StoreError> {
+        let removed: Result<(), StoreError> = again!(self.try_remove(id, audit).await);
+        removed?;
+        self.reap().await?;
+        Ok(())
+    }
+
+    async fn try_remove(&self, id: i64, audit: &[NewAudit]) -> Result<(), DbError> {
         let mut tx = self.db().begin().await?;
         let now = self.clock(&mut tx).await?;
         crate::meta::raise_epoch(&mut tx).await?;
+        // Locked first: results of a pass that is under way are stored before or not at all.
+        let _: Option<(i64,)> = tx.optional(&crate::results::ZONE_HERE, args![id]).await?;
         let row: Option<ZoneTuple> = tx.optional(&ZONE, args![id]).await?;
         let row = zone(row.ok_or(StoreError::NotFound { what: "zone", id })?)?;
         let jobs: Vec<(i64, i64)> = tx.all(&ZONE_JOBS, args![id]).await?;
@@ -197,9 +206,7 @@ impl Store {
         let jobs: Vec<i64> = jobs.into_iter().map(|(job, _)| job).collect();
         crate::jobs::finish(&mut tx, &jobs, now).await?;
         crate::audit::insert(&mut tx, audit, now).await?;
-        tx.commit().await?;
-        self.reap().await?;
-        Ok(())
+        tx.commit().await
     }
 }
 

@@ -31,11 +31,13 @@ CREATE TABLE host (
     addresses TEXT NOT NULL, ttl BIGINT, address_policy BIGINT NOT NULL, state TEXT NOT NULL, vm_status TEXT,
     created_at BIGINT NOT NULL, updated_at BIGINT NOT NULL, version BIGINT NOT NULL);
 CREATE UNIQUE INDEX host_fqdn ON host (fqdn_key) WHERE state <> 'deleting';
+CREATE INDEX host_leaving ON host (id) WHERE state = 'deleting';
 
 CREATE TABLE record (
     id BIGINT PRIMARY KEY, name_key BYTEA NOT NULL, name TEXT NOT NULL, rtype BIGINT NOT NULL, data BYTEA NOT NULL,
     ttl BIGINT, zone_id BIGINT, state TEXT NOT NULL, created_at BIGINT NOT NULL, updated_at BIGINT NOT NULL,
     version BIGINT NOT NULL);
+CREATE INDEX record_leaving ON record (id) WHERE state = 'deleting';
 
 -- Claims lie together by owner; the id is their age.
 CREATE TABLE claim (

@@ -10,8 +10,8 @@ pub struct Bed {
     pub store: Store,
     pub url: String,
     pub key: MasterKey,
-    _folder: Option<tempfile::TempDir>,
-    _server: Option<Arc<Server>>,
+    folder: Option<tempfile::TempDir>,
+    server: Option<Arc<Server>>,
 }
 
 /// The one PostgreSQL of all tests that run now; it goes with the last of them.
@@ -63,7 +63,18 @@ impl Bed {
     async fn open(url: String, folder: Option<tempfile::TempDir>, server: Option<Arc<Server>>) -> Bed {
         let key = MasterKey::ephemeral().unwrap();
         let store = Store::open(&url, key.clone()).await.unwrap();
-        Bed { store, url, key, _folder: folder, _server: server }
+        Bed { store, url, key, folder: folder, server: server }
+    }
+
+    /// Where another, empty database can be made, that goes with this bed.
+    pub async fn fresh(&self) -> String {
+        match (&self.folder, self.server.clone()) {
+            (Some(folder), _) => folder.path().join("fresh.db").to_string_lossy().into_owned(),
+            (None, Some(server)) => {
+                tokio::task::spawn_blocking(move || server.postgres.create_database()).await.unwrap()
+            }
+            (None, None) => unreachable!("a bed is on one or the other"),
+        }
     }
 
     /// A second process on the same database.

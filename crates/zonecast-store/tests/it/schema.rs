@@ -4,7 +4,7 @@ use crate::bed::{Bed, host_id, name};
 use crate::on_both;
 use zonecast_store::{HostFilter, MasterKey, Store, StoreError};
 
-on_both! { every_statement_is_understood opening_again_changes_nothing another_key_is_refused a_restore_voids_leases_and_matches }
+on_both! { every_statement_is_understood opening_again_changes_nothing many_first_openings_agree another_key_is_refused a_restore_voids_leases_and_matches }
 
 async fn every_statement_is_understood(bed: Bed) {
     assert!(bed.store.check_statements().await.unwrap() > 150);
@@ -19,6 +19,15 @@ async fn opening_again_changes_nothing(bed: Bed) {
         assert_eq!(store.installation().await.unwrap(), bed.store.installation().await.unwrap());
         store.healthy().await.unwrap();
         store.close().await;
+    }
+}
+
+async fn many_first_openings_agree(bed: Bed) {
+    let url = bed.fresh().await;
+    let opened = futures_util::future::join_all((0..6).map(|_| Store::open(&url, bed.key.clone()))).await;
+    let first = opened[0].as_ref().unwrap().installation().await.unwrap();
+    for store in opened {
+        assert_eq!(store.unwrap().installation().await.unwrap(), first);
     }
 }
 
