@@ -238,7 +238,7 @@ fn mood(dice: &mut Dice) -> Mood {
 /// The foreign client: new names of its own, and a TXT beside our hosts' addresses.
 fn meddle(providers: &[Memory; 2], foreign: &mut Vec<(Name, RecordData)>, step: usize) {
     let zone = Name::parse("example.com").unwrap();
-    let place = if step % 2 == 0 {
+    let place = if step.is_multiple_of(2) {
         format!("vm-{}.example.com", step % 6)
     } else {
         format!("other-{step}.example.com")

@@ -90,3 +90,17 @@ fn an_answer_that_got_lost_is_read_again_and_not_believed_either_way() {
     daemon.must("DELETE", &format!("/hosts/{host}?wait=20s"), None);
     until_answer(server.dns_addr(), "vm.example.com", "A", &[]);
 }
+
+#[test]
+fn a_graceful_stop_ends_what_runs_and_the_next_start_goes_on() {
+    let (server, slow) = server();
+    let mut daemon = Daemon::start();
+    daemon.powerdns_zone("example.com", &server, &slow.url());
+    daemon.host("before.example.com", &["192.0.2.1"]);
+    daemon.stop();
+    assert!(!daemon.folder().join("endpoints.json").exists(), "nobody is told of a daemon that is gone");
+    daemon.start_again();
+    daemon.host("after.example.com", &["192.0.2.2"]);
+    until_answer(server.dns_addr(), "before.example.com", "A", &["192.0.2.1"]);
+    until_answer(server.dns_addr(), "after.example.com", "A", &["192.0.2.2"]);
+}

@@ -84,13 +84,6 @@ impl Daemon {
         }
     }
 
-    /// Resident memory in MiB.
-    pub fn memory_mib(&self) -> u64 {
-        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap_or_default();
-        let line = status.lines().find(|line| line.starts_with("VmRSS")).unwrap_or_default();
-        line.split_whitespace().nth(1).and_then(|kib| kib.parse::<u64>().ok()).unwrap_or(0) / 1024
-    }
-
     /// The data folder.
     pub fn folder(&self) -> &Path {
         self.folder.path()
