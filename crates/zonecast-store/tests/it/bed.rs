@@ -63,7 +63,7 @@ impl Bed {
     async fn open(url: String, folder: Option<tempfile::TempDir>, server: Option<Arc<Server>>) -> Bed {
         let key = MasterKey::ephemeral().unwrap();
         let store = Store::open(&url, key.clone()).await.unwrap();
-        Bed { store, url, key, folder: folder, server: server }
+        Bed { store, url, key, folder, server }
     }
 
     /// Where another, empty database can be made, that goes with this bed.
