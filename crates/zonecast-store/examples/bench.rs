@@ -169,7 +169,7 @@ async fn register(store: &Store, zones: &[ZoneRow], hosts: usize) -> Result<()> 
             (start..end).map(|index| write(index, zones, OwnerAction::Insert)).collect::<Result<Vec<_>>>()?;
         let written = store.write_owners(&writes, &context).await?;
         assert!(written.results.iter().all(|result| matches!(result, WriteResult::Stored { .. })));
-        if hosts >= 100_000 && end % 100_000 == 0 {
+        if hosts >= 100_000 && end.is_multiple_of(100_000) {
             clock.say("registered so far", end);
         }
     }
