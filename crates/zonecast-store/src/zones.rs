@@ -26,6 +26,7 @@ statements! {
     ZONE_SET = "UPDATE zone SET provider_zone_id = $3, physical_id = $4, settings = $5, state = $6, last_error = $7,
         cuts = $8, listed_at = $9, updated_at = $10, version = version + 1 WHERE id = $1 AND version = $2";
     ZONE_STATE = "UPDATE zone SET state = $2, last_error = $3 WHERE id = $1";
+    ZONE_NOTE = "UPDATE zone SET state = $2, last_error = $3 WHERE id = $1 AND state IN ('ok', 'parked')";
     ZONE_LISTED = "UPDATE zone SET listed_at = $2, cuts = $3 WHERE id = $1";
     ZONE_REMATCH = "UPDATE zone SET rematch_after = $2 WHERE id = $1";
     ZONE_REMOVE = "DELETE FROM zone WHERE id = $1";
@@ -152,6 +153,12 @@ impl Store {
         }
         found(tx.execute(&ZONE_STATE, args![id, state, last_error]).await?, id)?;
         Ok(tx.commit().await?)
+    }
+
+    /// Stores how the engine finds the zone (`ok`, `parked`): one that a person paused or removes stays so.
+    pub async fn note_zone(&self, id: i64, state: &str, last_error: Option<&str>) -> Result<(), StoreError> {
+        self.db().execute(&ZONE_NOTE, args![id, state, last_error]).await?;
+        Ok(())
     }
 
     /// Stores what a whole listing of the zone showed: when, and the delegations in it.

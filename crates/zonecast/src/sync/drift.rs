@@ -5,14 +5,15 @@
 //! be healed three times within a day is `contested`: somebody else writes there too, and a person
 //! has to say who is right.
 
-use super::Inner;
+use super::{Inner, group, trouble};
 use crate::catalog::ZoneEntry;
 use crate::settings::OnDrift;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use zonecast_core::guard::implausibly_empty;
-use zonecast_core::{Name, Observed, RecordData, RecordType};
+use zonecast_core::{Errand, Name, Observed, RecordData, RecordType};
+use zonecast_providers::ErrorClass;
 use zonecast_store::{DriftRow, KeyRow, Priority, Raise, StoreError};
 
 const DAY_MILLIS: i64 = 24 * 60 * 60 * 1000;
@@ -61,11 +62,22 @@ fn spread(id: i64) -> i64 {
 /// Compares one zone with what we wrote there, and remembers or heals what differs.
 async fn compare(inner: &Arc<Inner>, zone: &ZoneEntry, now: i64) -> Result<(), StoreError> {
     let Ok(provider) = &zone.connection.provider else { return Ok(()) };
+    let group = &zone.connection.row.budget_group;
+    // Who holds the lease compares too, so that the account's budget is kept by one process. Where it
+    // is not our turn, the next round looks again.
+    if group::take_lease(inner, group).await?.is_none()
+        || inner.budgets.take(inner, group, Errand::Comparison).is_err()
+    {
+        return Ok(());
+    }
     let deadline = Instant::now() + Duration::from_secs(inner.config.engine.call_seconds * 4);
     let observed = match provider.list(&zone.reference(deadline)).await {
         Ok(observed) => observed,
         Err(error) => {
             tracing::warn!(zone = %zone.row.name, %error, "the zone could not be listed; nothing is concluded");
+            if matches!(error.class, ErrorClass::RateLimited { .. }) {
+                trouble::hold_group(inner, zone, &error, now).await?;
+            }
             return look_again(inner, zone, now, FAILED_LISTING_MILLIS).await;
         }
     };
