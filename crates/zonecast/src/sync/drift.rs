@@ -38,6 +38,9 @@ pub(super) async fn run(inner: Arc<Inner>) {
 async fn due_zones(inner: &Arc<Inner>) -> Result<(), StoreError> {
     let now = inner.store.now().await?;
     let view = inner.catalog.view();
+    if view.paused {
+        return Ok(());
+    }
     let zones: Vec<_> = view.zones.values().filter(|zone| is_due(zone, now)).cloned().collect();
     for zone in zones {
         if inner.is_stopping() {
@@ -205,9 +208,12 @@ async fn heal(inner: &Inner, zone: &ZoneEntry, rows: &mut [DriftRow], now: i64) 
     Ok(())
 }
 
-/// The delegations in a listing.
-fn cuts(zone: &ZoneEntry, observed: &Observed) -> Vec<Name> {
+/// The delegations in a listing, with their servers: the addresses of those below a cut are glue.
+fn cuts(zone: &ZoneEntry, observed: &Observed) -> Vec<(Name, Name)> {
     let below = |name: &Name| *name != zone.row.name;
     let sets = observed.rrsets.iter().filter(|set| set.rtype == RecordType::NS && below(&set.name));
-    sets.map(|set| set.name.clone()).collect()
+    let pairs = sets.flat_map(|set| {
+        set.values.iter().filter_map(|value| Some((set.name.clone(), value.data.as_name()?)))
+    });
+    pairs.collect()
 }

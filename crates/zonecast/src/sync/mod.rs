@@ -8,7 +8,7 @@
 //!
 //! `group` is the worker, `budget` how often it may call, `pass` one look at one zone, `desired` what should be there, `outcome` what
 //! became of it, `trouble` what to do when a provider will not answer, `verify` the proof by DNS
-//! query, `rematch` the marking of existing names for a new zone, `drift` the daily comparison.
+//! query, `rematch` the marking of existing names for a new zone, `removal` a zone on its way out, `drift` the daily comparison.
 
 mod budget;
 mod desired;
@@ -19,6 +19,7 @@ mod node;
 mod outcome;
 mod pass;
 mod rematch;
+mod removal;
 mod trouble;
 mod verify;
 
@@ -119,6 +120,11 @@ impl Engine {
     /// Where this zone is asked when its records are verified.
     pub async fn servers_of(&self, zone: &crate::catalog::ZoneEntry) -> Vec<std::net::SocketAddr> {
         verify::servers_of_zone(&self.inner, zone).await
+    }
+
+    /// Goes on with taking out a zone in `deleting` now instead of within a second.
+    pub async fn remove_now(&self, zone: &crate::catalog::ZoneEntry) -> Result<(), StoreError> {
+        removal::step(&self.inner, zone).await
     }
 
     /// Something that waiters may be waiting for has happened (an outcome, a verification).

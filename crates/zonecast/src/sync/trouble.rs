@@ -52,6 +52,9 @@ async fn failed(turn: &Turn, error: &ProviderError, now: i64) -> Result<(), Stor
     );
     let id = zone.connection.row.id;
     match error.class {
+        ErrorClass::NoSuchZone if zone.row.state == "deleting" => {
+            super::removal::gone(&turn.inner, zone.row.id).await?;
+        }
         ErrorClass::Forbidden | ErrorClass::NoSuchZone => {
             store.note_zone(zone.row.id, "parked", Some(&error.message)).await?;
         }

@@ -4,3 +4,5 @@
 
 mod bed;
 mod budget;
+mod pause;
+mod removal;
