@@ -4,9 +4,11 @@
 //! [`validate`] takes settings as they came in (API, CLI, file) and gives them back normalised, the
 //! secrets apart; [`connect`] makes a [`Provider`] of them. Neither calls anybody.
 
+use crate::cloudflare::{self, Cloudflare};
 use crate::embedded::{self, Embedded};
 use crate::http::canonical_endpoint;
 use crate::powerdns::{self, PowerDns};
+use crate::route53::{self, Route53};
 use crate::tls::Trust;
 use crate::{Provider, ProviderError};
 use secrecy::{ExposeSecret, SecretString};
@@ -160,6 +162,20 @@ pub fn kinds() -> Vec<Kind> {
             capabilities: powerdns::capabilities(),
             docs: "docs/providers/powerdns.md",
         },
+        Kind {
+            name: "cloudflare",
+            label: "Cloudflare",
+            fields: cloudflare::FIELDS,
+            capabilities: cloudflare::capabilities(),
+            docs: "docs/providers/cloudflare.md",
+        },
+        Kind {
+            name: "route53",
+            label: "Amazon Route 53",
+            fields: route53::FIELDS,
+            capabilities: route53::capabilities(),
+            docs: "docs/providers/route53.md",
+        },
     ]
 }
 
@@ -208,6 +224,14 @@ pub fn connect(kind: &str, settings: &Settings, deps: &Deps) -> Result<Arc<dyn P
                 PowerDns::new(plain("server_url"), plain("server_id"), secret("api_key"), &deps.trust);
             let server = server.map_err(|message| one("server_url", message))?;
             Ok(Arc::new(server))
+        }
+        "cloudflare" => {
+            let service = Cloudflare::new(settings, &deps.trust);
+            Ok(Arc::new(service.map_err(|message| one("server_url", message))?))
+        }
+        "route53" => {
+            let service = Route53::new(settings, &deps.trust);
+            Ok(Arc::new(service.map_err(|message| one("server_url", message))?))
         }
         "embedded" => match &deps.authority {
             Some(authority) => Ok(Arc::new(Embedded::new(authority.clone(), deps.dns_servers.clone()))),

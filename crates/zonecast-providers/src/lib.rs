@@ -5,6 +5,7 @@
 //! or jobs: it reads RRsets, applies changes to RRsets, and tells errors apart by what the caller
 //! should do about them.
 
+pub mod cloudflare;
 pub mod conformance;
 pub mod embedded;
 pub mod fields;
@@ -12,7 +13,9 @@ pub mod http;
 pub mod memory;
 pub mod powerdns;
 pub mod redact;
+pub mod route53;
 pub mod tls;
+mod vet;
 
 use async_trait::async_trait;
 use std::time::{Duration, Instant};

@@ -43,4 +43,6 @@ story! {
     embedded => crate::stages::embedded::EmbeddedStage::start().await;
     powerdns_sqlite => crate::stages::powerdns::PowerDnsStage::start(zonecast_testbed::Backend::Sqlite);
     powerdns_lmdb => crate::stages::powerdns::PowerDnsStage::start(zonecast_testbed::Backend::Lmdb);
+    cloudflare => crate::stages::cloudflare::CloudflareStage::start();
+    route53 => crate::stages::route53::Route53Stage::start();
 }

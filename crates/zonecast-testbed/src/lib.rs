@@ -11,6 +11,9 @@
 
 mod command;
 mod dig;
+mod fake_cloudflare;
+mod fake_http;
+mod fake_route53;
 mod http;
 mod pdns;
 mod postgres;
@@ -20,6 +23,8 @@ mod proxy;
 mod proxy_wire;
 
 pub use dig::{Answer, Reply, axfr, dig, dig_tcp, rtype_number};
+pub use fake_cloudflare::{FakeCloudflare, Plan};
+pub use fake_route53::FakeRoute53;
 pub use http::{HttpAnswer, http};
 pub use pdns::{Backend, PowerDns};
 pub use postgres::Postgres;

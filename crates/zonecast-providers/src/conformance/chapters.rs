@@ -159,7 +159,8 @@ async fn long_and_odd_texts(stage: &dyn Stage) {
     let text = |owner: &str, bytes: &[u8]| {
         RRset::new(name(owner), RecordType::TXT, seconds(300), vec![RecordData::text(bytes)])
     };
-    let long: Vec<u8> = (0..4096u32).map(|n| b"abc \"\\;$@()xyz"[n as usize % 14]).collect();
+    let most = stage.text_bytes_max().min(4096);
+    let long: Vec<u8> = (0..most).map(|n| b"abc \"\\;$@()xyz"[n % 14]).collect();
     play.becomes(&[
         text("quote.story.test", br#"say "hi" \o/ ; not a comment"#),
         text("bytes.story.test", "grüße \u{1f600}".as_bytes()),
@@ -209,7 +210,10 @@ async fn apex(stage: &dyn Stage) {
     let seen = play.read().await;
     for rtype in [RecordType::SOA, RecordType::NS] {
         let held = plain(&seen).into_iter().find(|set| set.rtype == rtype && set.name == play.zone.name);
-        let Some(held) = held else { panic!("the read leaves out {rtype} at the apex") };
+        let Some(held) = held else {
+            assert!(!stage.shows_soa_and_apex_ns(), "the read leaves out {rtype} at the apex");
+            continue;
+        };
         let outcomes = play.apply(&seen, &[Change::Delete(held)]).await;
         let refused =
             matches!(&outcomes[..], [Outcome::Failed(error)] if error.class == ErrorClass::Rejected);

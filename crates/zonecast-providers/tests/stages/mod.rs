@@ -1,8 +1,11 @@
 //! The services on stage, and the eyes that are common to those that speak DNS.
 
+pub mod cloudflare;
 pub mod embedded;
 pub mod memory;
+pub mod offline;
 pub mod powerdns;
+pub mod route53;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
