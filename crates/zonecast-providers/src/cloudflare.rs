@@ -201,14 +201,18 @@ impl Cloudflare {
     async fn by_name(&self, zone: &ZoneRef) -> Result<ZoneInfo, Refused> {
         let mut found = Vec::new();
         for page in 1..=PAGES_MAX {
-            let mut path = format!("/zones?name={}&per_page=50&page={page}", url_encode(&zone.name.to_string()));
+            let mut path =
+                format!("/zones?name={}&per_page=50&page={page}", url_encode(&zone.name.to_string()));
             if let Some(account) = &self.account_id {
                 path.push_str(&format!("&account.id={}", url_encode(account)));
             }
             let answer: Envelope<Vec<ZoneInfo>> = self.ask(zone, self.call(Method::GET, &path)).await?;
             let last = answer.is_last(page, 50, answer.result.len());
             found.extend(
-                answer.result.into_iter().filter(|one| Name::parse(&one.name).ok().as_ref() == Some(&zone.name)),
+                answer
+                    .result
+                    .into_iter()
+                    .filter(|one| Name::parse(&one.name).ok().as_ref() == Some(&zone.name)),
             );
             if last || !found.is_empty() {
                 break;
@@ -219,7 +223,11 @@ impl Cloudflare {
             (Some(one), true) => Ok(one),
             (Some(_), false) => Err(Refused::local(
                 ErrorClass::NoSuchZone,
-                format!("{}: Cloudflare has several zones of this name: give the Zone ID ({})", zone.name, ids.join(", ")),
+                format!(
+                    "{}: Cloudflare has several zones of this name: give the Zone ID ({})",
+                    zone.name,
+                    ids.join(", ")
+                ),
             )),
             (None, _) => Err(Refused::local(
                 ErrorClass::NoSuchZone,
@@ -233,11 +241,18 @@ impl Cloudflare {
     }
 
     /// Every record that `filter` lets through, from all pages.
-    async fn fetch(&self, zone: &ZoneRef, info: &ZoneInfo, filter: &str) -> Result<Vec<Record>, ProviderError> {
+    async fn fetch(
+        &self,
+        zone: &ZoneRef,
+        info: &ZoneInfo,
+        filter: &str,
+    ) -> Result<Vec<Record>, ProviderError> {
         let mut records: BTreeMap<String, Record> = BTreeMap::new();
         for page in 1..=PAGES_MAX {
-            let path =
-                format!("/zones/{}/dns_records?per_page={PAGE}&page={page}&order=name{filter}", url_encode(&info.id));
+            let path = format!(
+                "/zones/{}/dns_records?per_page={PAGE}&page={page}&order=name{filter}",
+                url_encode(&info.id)
+            );
             let answer: Envelope<Vec<Record>> = match self.ask(zone, self.call(Method::GET, &path)).await {
                 Ok(answer) => answer,
                 Err(refused) => return Err(self.explain(zone, refused).await),
@@ -258,7 +273,12 @@ impl Cloudflare {
         Err(ProviderError::new(ErrorClass::Transient, words))
     }
 
-    async fn read_names(&self, zone: &ZoneRef, info: &ZoneInfo, names: &[Name]) -> Result<Observed, ProviderError> {
+    async fn read_names(
+        &self,
+        zone: &ZoneRef,
+        info: &ZoneInfo,
+        names: &[Name],
+    ) -> Result<Observed, ProviderError> {
         let mut wanted: Vec<Name> = names.to_vec();
         wanted.sort_unstable();
         wanted.dedup();
@@ -277,7 +297,9 @@ impl Cloudflare {
             let filter = format!("&name.exact={}", url_encode(&name.to_string()));
             calls.push(async move {
                 let found = self.fetch(zone, info, &filter).await?;
-                Ok::<_, ProviderError>(observed(zone, found)?.into_iter().filter(|set| set.name == *name).collect())
+                Ok::<_, ProviderError>(
+                    observed(zone, found)?.into_iter().filter(|set| set.name == *name).collect(),
+                )
             });
         }
         let parts: Vec<Vec<_>> = stream::iter(calls).buffer_unordered(PARALLEL).try_collect().await?;
@@ -332,8 +354,7 @@ impl Provider for Cloudflare {
             let words = format!("{}: Cloudflare needs the Account ID to create a zone", zone.name);
             return Err(ProviderError::new(ErrorClass::Rejected, words));
         };
-        let body =
-            serde_json::json!({ "name": zone.name.to_string(), "account": { "id": account }, "type": "full" });
+        let body = serde_json::json!({ "name": zone.name.to_string(), "account": { "id": account }, "type": "full" });
         let request = self.call(Method::POST, "/zones").json(&body);
         match self.ask::<ZoneInfo>(zone, request).await {
             Ok(answer) => Ok(Some(answer.result.id)),

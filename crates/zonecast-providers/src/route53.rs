@@ -117,7 +117,8 @@ impl Route53 {
             region: sign::region_of(root),
         };
         let secrets = [Some(&signer.secret), signer.token.as_ref()];
-        let redactor = Redactor::new(secrets.into_iter().flatten().map(|secret: &SecretString| secret.expose_secret()));
+        let redactor =
+            Redactor::new(secrets.into_iter().flatten().map(|secret: &SecretString| secret.expose_secret()));
         Ok(Route53 {
             http: Http::new("Route 53", root, trust, redactor.clone())?,
             redactor,
@@ -246,7 +247,10 @@ impl Route53 {
                 _ => return Ok(wire::gather(sets)),
             }
         }
-        Err(ProviderError::new(ErrorClass::Transient, format!("{}: Route 53's listing does not end", zone.name)))
+        Err(ProviderError::new(
+            ErrorClass::Transient,
+            format!("{}: Route 53's listing does not end", zone.name),
+        ))
     }
 
     fn forget(&self, zone: &ZoneRef, refused: Refused) -> ProviderError {
@@ -256,7 +260,12 @@ impl Route53 {
         refused.error
     }
 
-    async fn read_names(&self, zone: &ZoneRef, hosted: &Hosted, names: &[Name]) -> Result<Observed, ProviderError> {
+    async fn read_names(
+        &self,
+        zone: &ZoneRef,
+        hosted: &Hosted,
+        names: &[Name],
+    ) -> Result<Observed, ProviderError> {
         let mut wanted: Vec<Name> = names.to_vec();
         wanted.sort_unstable();
         wanted.dedup();

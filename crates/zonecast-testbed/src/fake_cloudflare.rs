@@ -82,7 +82,11 @@ impl FakeCloudflare {
     /// Starts with no zone and one token that may do everything.
     pub fn start() -> FakeCloudflare {
         let token = format!("tok_{}", random_secret());
-        let all = Token { text: token.clone(), rights: vec!["zone:read", "dns:read", "dns:edit", "zone:edit"], zones: vec![] };
+        let all = Token {
+            text: token.clone(),
+            rights: vec!["zone:read", "dns:read", "dns:edit", "zone:edit"],
+            zones: vec![],
+        };
         let state = State { tokens: vec![all], shows_permissions: true, has_batch: true, ..State::default() };
         let state = Arc::new(Mutex::new(state));
         let shared = state.clone();
@@ -201,7 +205,11 @@ fn answer(state: &mut State, request: &Request) -> Response {
     if state.throttled > 0 {
         state.throttled -= 1;
         headers.push(("Retry-After".to_owned(), "7".to_owned()));
-        return Response { status: 429, headers, body: refusal(&fault(429, 971, "Please wait and consider throttling your request speed")) };
+        return Response {
+            status: 429,
+            headers,
+            body: refusal(&fault(429, 971, "Please wait and consider throttling your request speed")),
+        };
     }
     match zones::route(state, request) {
         Ok(Body::Json(mut body)) => {
@@ -226,8 +234,12 @@ pub(crate) enum Body {
 
 fn refusal(fault: &Fault) -> String {
     let error = match (fault.code, fault.chained) {
-        (6003, _) => json!({ "code": 6003, "message": "Invalid request headers", "error_chain": [{ "code": 6111, "message": fault.message }] }),
-        (code, true) => json!({ "code": 1004, "message": "DNS Validation Error", "error_chain": [{ "code": code, "message": fault.message }] }),
+        (6003, _) => {
+            json!({ "code": 6003, "message": "Invalid request headers", "error_chain": [{ "code": 6111, "message": fault.message }] })
+        }
+        (code, true) => {
+            json!({ "code": 1004, "message": "DNS Validation Error", "error_chain": [{ "code": code, "message": fault.message }] })
+        }
         (code, false) => json!({ "code": code, "message": fault.message }),
     };
     json!({ "result": null, "success": false, "errors": [error], "messages": [] }).to_string()

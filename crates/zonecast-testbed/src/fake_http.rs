@@ -102,11 +102,12 @@ fn serve(stream: &TcpStream, answer: &(dyn Fn(&Request) -> Response + Send + Syn
     while let Some(request) = read(&mut reader) {
         let close = request.header("connection").is_some_and(|value| value.eq_ignore_ascii_case("close"));
         let response = answer(&request);
-        let mut text = format!("HTTP/1.1 {} X\r\nContent-Length: {}\r\n", response.status, response.body.len());
+        let mut text =
+            format!("HTTP/1.1 {} X\r\nContent-Length: {}\r\n", response.status, response.body.len());
         for (name, value) in &response.headers {
             text.push_str(&format!("{name}: {value}\r\n"));
         }
-        text.push_str("\r\n");
+        text.push_str(if close { "Connection: close\r\n\r\n" } else { "\r\n" });
         text.push_str(&response.body);
         let mut writer = stream;
         if writer.write_all(text.as_bytes()).is_err() || close {

@@ -67,7 +67,8 @@ impl FakeRoute53 {
     /// Starts with no zone and one key that may do everything.
     pub fn start() -> FakeRoute53 {
         let secret = format!("{}/+{}", random_secret(), random_secret());
-        let all = Keys { id: Self::KEY_ID.to_owned(), secret: secret.clone(), token: None, denied: Vec::new() };
+        let all =
+            Keys { id: Self::KEY_ID.to_owned(), secret: secret.clone(), token: None, denied: Vec::new() };
         let state = Arc::new(Mutex::new(State { keys: vec![all], ..State::default() }));
         let shared = state.clone();
         let server = FakeHttp::start(move |request| api::answer(&mut lock(&shared), request));
@@ -96,7 +97,12 @@ impl FakeRoute53 {
     /// one is given; gives its secret.
     pub fn new_key(&self, id: &str, token: Option<&str>, denied: &[&'static str]) -> String {
         let secret = random_secret();
-        let keys = Keys { id: id.to_owned(), secret: secret.clone(), token: token.map(str::to_owned), denied: denied.to_vec() };
+        let keys = Keys {
+            id: id.to_owned(),
+            secret: secret.clone(),
+            token: token.map(str::to_owned),
+            denied: denied.to_vec(),
+        };
         lock(&self.state).keys.push(keys);
         secret
     }
@@ -136,9 +142,8 @@ impl FakeRoute53 {
     pub fn sets(&self, zone: &str) -> Vec<(String, String, u32, Vec<String>)> {
         let (state, zone) = (lock(&self.state), names::normal(zone));
         let Some(zone) = state.zones.values().find(|held| held.name == zone) else { return Vec::new() };
-        let shown = |(key, set): (&Key, &Set)| {
-            (names::joined(&key.0), key.1.clone(), set.ttl, set.values.clone())
-        };
+        let shown =
+            |(key, set): (&Key, &Set)| (names::joined(&key.0), key.1.clone(), set.ttl, set.values.clone());
         zone.sets.iter().map(shown).collect()
     }
 

@@ -94,7 +94,9 @@ impl Cloudflare {
         let request = self.call(Method::PATCH, &path).json(&json!({ "comment": "" }));
         match self.ask::<Value>(zone, request).await {
             Err(refused) if refused.has(&[GONE]) => Ok(true),
-            Err(refused) if matches!(refused.error.class, ErrorClass::Forbidden | ErrorClass::Unauthorized) => {
+            Err(refused)
+                if matches!(refused.error.class, ErrorClass::Forbidden | ErrorClass::Unauthorized) =>
+            {
                 Err(missing(&format!(": {}", refused.error.message)))
             }
             _ => Ok(false),
@@ -165,7 +167,9 @@ impl Cloudflare {
                 error.message.push_str("; Cloudflare does not know this API token");
             }
             Token::Unclear => {
-                error.message.push_str("; the token is wrong or lacks the right Zone > DNS > Edit on this zone");
+                error
+                    .message
+                    .push_str("; the token is wrong or lacks the right Zone > DNS > Edit on this zone");
             }
         }
         error
@@ -192,7 +196,10 @@ impl Cloudflare {
 
 /// Why a copy of another server's zone is not written to.
 pub(super) fn secondary_words(zone: &ZoneRef) -> String {
-    format!("{} is a secondary zone at Cloudflare: its records come from its primary; connect that", zone.name)
+    format!(
+        "{} is a secondary zone at Cloudflare: its records come from its primary; connect that",
+        zone.name
+    )
 }
 
 /// What an operator may want to know, though everything works.

@@ -8,10 +8,17 @@ use zonecast_core::{Change, Name, Observed, ObservedRRset, RecordData, RecordTyp
 /// One operation on one record.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Op {
-    Delete { id: String },
+    Delete {
+        id: String,
+    },
     /// Fields that are not named stay: comment, tags, settings.
-    Patch { id: String, body: Map<String, Value> },
-    Post { body: Map<String, Value> },
+    Patch {
+        id: String,
+        body: Map<String, Value>,
+    },
+    Post {
+        body: Map<String, Value>,
+    },
 }
 
 /// Changes that stand or fall together: one, or all at a name where a CNAME comes or goes.
@@ -130,7 +137,12 @@ mod tests {
     fn set(ttl: u32, values: &[&str]) -> RRset {
         let parse = |text: &&str| RecordData::parse(RecordType::A, text).unwrap();
         let ttl = Ttl::from_seconds(ttl).unwrap();
-        RRset::new(Name::parse("www.example.org").unwrap(), RecordType::A, ttl, values.iter().map(parse).collect())
+        RRset::new(
+            Name::parse("www.example.org").unwrap(),
+            RecordType::A,
+            ttl,
+            values.iter().map(parse).collect(),
+        )
     }
 
     fn held(ttl: u32, proxied: bool, values: &[&str]) -> ObservedRRset {
@@ -150,7 +162,10 @@ mod tests {
         let (ops, lacks) = steps(&change, Some(&held(AUTOMATIC, true, &["192.0.2.1", "198.51.100.1"])));
         assert!(!lacks && ops.len() == 1, "{ops:?}");
         let Op::Patch { id, body } = &ops[0] else { panic!("{ops:?}") };
-        assert_eq!((id.as_str(), &body["ttl"], &body["content"]), ("id-192.0.2.1", &json!(1), &json!("192.0.2.2")));
+        assert_eq!(
+            (id.as_str(), &body["ttl"], &body["content"]),
+            ("id-192.0.2.1", &json!(1), &json!("192.0.2.2"))
+        );
         assert!(!body.contains_key("proxied") && !body.contains_key("comment"));
     }
 
@@ -159,14 +174,21 @@ mod tests {
         let present = held(600, false, &["192.0.2.1", "198.51.100.1"]);
         let ttl = Change::Replace { old: set(600, &["192.0.2.1"]), new: set(300, &["192.0.2.1"]) };
         let (ops, _) = steps(&ttl, Some(&present));
-        assert!(matches!(&ops[..], [Op::Patch { id, body }] if id == "id-192.0.2.1" && body["ttl"] == 300), "{ops:?}");
+        assert!(
+            matches!(&ops[..], [Op::Patch { id, body }] if id == "id-192.0.2.1" && body["ttl"] == 300),
+            "{ops:?}"
+        );
         let (ops, lacks) = steps(&Change::Delete(set(600, &["192.0.2.1"])), Some(&present));
         assert!(!lacks && ops == [Op::Delete { id: "id-192.0.2.1".into() }]);
         let (ops, lacks) = steps(&Change::Delete(set(600, &["192.0.2.9"])), Some(&present));
         assert!(lacks && ops.is_empty());
         let automatic = held(AUTOMATIC, false, &["192.0.2.1"]);
-        let same = Change::Replace { old: set(300, &["192.0.2.1"]), new: set(300, &["192.0.2.1", "192.0.2.2"]) };
+        let same =
+            Change::Replace { old: set(300, &["192.0.2.1"]), new: set(300, &["192.0.2.1", "192.0.2.2"]) };
         let (ops, _) = steps(&same, Some(&automatic));
-        assert!(matches!(&ops[..], [Op::Post { body }] if body["ttl"] == 300 && body["proxied"] == false), "{ops:?}");
+        assert!(
+            matches!(&ops[..], [Op::Post { body }] if body["ttl"] == 300 && body["proxied"] == false),
+            "{ops:?}"
+        );
     }
 }

@@ -147,7 +147,8 @@ pub(super) fn body_of(name: &Name, value: &RecordData) -> Map<String, Value> {
         "HTTPS" | "SVCB" => {
             let mut parts = text.splitn(3, ' ');
             let (_, target) = (parts.next(), parts.next().unwrap_or("."));
-            let data = json!({ "priority": number(0), "target": target, "value": parts.next().unwrap_or("") });
+            let data =
+                json!({ "priority": number(0), "target": target, "value": parts.next().unwrap_or("") });
             body.insert("data".into(), data);
         }
         kind => match keys_of(kind) {
@@ -218,7 +219,10 @@ mod tests {
 
     #[test]
     fn words_keep_quoted_spaces_and_empty_strings() {
-        assert_eq!(words(r#"100 10 "" "E2U+sip" "!^.*$!s \" p!" ."#), ["100", "10", "", "E2U+sip", r#"!^.*$!s \" p!"#, "."]);
+        assert_eq!(
+            words(r#"100 10 "" "E2U+sip" "!^.*$!s \" p!" ."#),
+            ["100", "10", "", "E2U+sip", r#"!^.*$!s \" p!"#, "."]
+        );
     }
 
     #[test]

@@ -302,7 +302,8 @@ mod tests {
 
     fn opened(status: u16, body: &str) -> Refused {
         let redactor = Redactor::new(["hunter2hunter2"]);
-        let http = Http::new("Cloudflare", "http://127.0.0.1:1", &Trust::default(), redactor.clone()).unwrap();
+        let http =
+            Http::new("Cloudflare", "http://127.0.0.1:1", &Trust::default(), redactor.clone()).unwrap();
         let zone = ZoneRef::new(Name::parse("example.org").unwrap());
         let answer = Answer {
             status: StatusCode::from_u16(status).unwrap(),
@@ -337,7 +338,10 @@ mod tests {
             let refused = opened(status, &fault(code, chain));
             assert_eq!(refused.error.class, class, "{status} {code} {chain}");
             let words = &refused.error.message;
-            assert!(words.contains(&format!("outer (code {code}); inner [secret] (code {chain})")), "{words}");
+            assert!(
+                words.contains(&format!("outer (code {code}); inner [secret] (code {chain})")),
+                "{words}"
+            );
         }
         assert_eq!(opened(200, "<html>").error.class, ErrorClass::Transient);
         assert_eq!(opened(200, r#"{"result":[]}"#).error.class, ErrorClass::Transient);

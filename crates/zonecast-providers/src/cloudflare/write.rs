@@ -139,8 +139,10 @@ impl Cloudflare {
         let mut left = Vec::new();
         for unit in units {
             let unit = plan(work.changes, unit.changes, unit.swap, &now, true);
-            if let Some(error) =
-                unit.changes.iter().find_map(|at| refuse(work.zone, &self.capabilities(), &now, &work.changes[*at]))
+            if let Some(error) = unit
+                .changes
+                .iter()
+                .find_map(|at| refuse(work.zone, &self.capabilities(), &now, &work.changes[*at]))
             {
                 work.settle(&unit, &Outcome::Failed(error));
             } else if unit.clash {

@@ -43,9 +43,12 @@ impl Route53 {
             }
         }
         (report.can_write, report.ok) = (true, true);
-        report.message = format!("Route 53 has {} (Hosted Zone ID {}) and takes changes", zone.name, hosted.id);
+        report.message =
+            format!("Route 53 has {} (Hosted Zone ID {}) and takes changes", zone.name, hosted.id);
         if hosted.private {
-            report.advice.push("the zone is private: only its own networks can see what is written".to_owned());
+            report
+                .advice
+                .push("the zone is private: only its own networks can see what is written".to_owned());
         }
         if hosted.unread {
             report.advice.push(
@@ -66,13 +69,17 @@ impl Route53 {
             name: &nobody,
             rtype: RecordType::TXT,
             ttl: 4_711,
-            values: &["\"asked by Zonecast to learn whether it may write; there is no such record\"".to_owned()],
+            values: &[
+                "\"asked by Zonecast to learn whether it may write; there is no such record\"".to_owned()
+            ],
         };
         let path = format!("/hostedzone/{}/rrset/", hosted.id);
         let body = change_batch(std::iter::once(step));
         match self.ask(zone, Method::POST, &path, &[], Some(body)).await {
             Err(refused) if refused.error.class == ErrorClass::Rejected => Ok(true),
-            Err(refused) if matches!(refused.error.class, ErrorClass::Forbidden | ErrorClass::Unauthorized) => {
+            Err(refused)
+                if matches!(refused.error.class, ErrorClass::Forbidden | ErrorClass::Unauthorized) =>
+            {
                 Err(format!(
                     "{}; the key may read the zone, but lacks the right route53:ChangeResourceRecordSets on it",
                     refused.error.message

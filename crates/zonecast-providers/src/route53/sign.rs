@@ -44,7 +44,14 @@ impl Signer {
         let (host, path) = host_and_path(url);
         let query = canonical_query(query);
         let time = timestamp(SystemTime::now());
-        let call = Call { method: method.as_str(), host: &host, path, query: &query, body: body.as_deref(), time: &time };
+        let call = Call {
+            method: method.as_str(),
+            host: &host,
+            path,
+            query: &query,
+            body: body.as_deref(),
+            time: &time,
+        };
         let authorization = self.authorization(&call);
         let full = if query.is_empty() { url.to_owned() } else { format!("{url}?{query}") };
         let mut request = http
@@ -89,7 +96,10 @@ impl Signer {
             .iter()
             .fold(start.into_bytes(), |key, part| hmac_sha256(&key, part.as_bytes()));
         let signature = hex(&hmac_sha256(&key, text.as_bytes()));
-        format!("AWS4-HMAC-SHA256 Credential={}/{scope}, SignedHeaders={signed}, Signature={signature}", self.key_id)
+        format!(
+            "AWS4-HMAC-SHA256 Credential={}/{scope}, SignedHeaders={signed}, Signature={signature}",
+            self.key_id
+        )
     }
 }
 
@@ -169,9 +179,30 @@ mod tests {
         let wild = query(&[("type", "A"), ("name", "\\052.example.org.")]);
         let slash = format!("{zone}/");
         for (method, path, query, body, token, signature) in [
-            ("GET", zone, list.as_str(), None, None, "c820eb1797a11cf5f6b90102206d0906a9fd584ae04f6c2ab39af833d77099b0"),
-            ("POST", slash.as_str(), "", Some("<x/>"), None, "6a677df37788237890faf5ae2666e3d92735e1c4c10eda1ad7e874240474ccec"),
-            ("GET", zone, wild.as_str(), None, Some("TOKEN"), "be2d82b579181de882ea7a5400291124efb6be1e392d2f05e92a974a486ac184"),
+            (
+                "GET",
+                zone,
+                list.as_str(),
+                None,
+                None,
+                "c820eb1797a11cf5f6b90102206d0906a9fd584ae04f6c2ab39af833d77099b0",
+            ),
+            (
+                "POST",
+                slash.as_str(),
+                "",
+                Some("<x/>"),
+                None,
+                "6a677df37788237890faf5ae2666e3d92735e1c4c10eda1ad7e874240474ccec",
+            ),
+            (
+                "GET",
+                zone,
+                wild.as_str(),
+                None,
+                Some("TOKEN"),
+                "be2d82b579181de882ea7a5400291124efb6be1e392d2f05e92a974a486ac184",
+            ),
         ] {
             let signer = Signer {
                 key_id: "AKIDEXAMPLE".into(),

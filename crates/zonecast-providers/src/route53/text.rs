@@ -35,7 +35,8 @@ pub(super) fn value_out(value: &RecordData) -> String {
         match chars.next() {
             Some('"') => out.push_str("\\\""),
             Some(first) if first.is_ascii_digit() => {
-                let digits: String = [Some(first), chars.next(), chars.next()].into_iter().flatten().collect();
+                let digits: String =
+                    [Some(first), chars.next(), chars.next()].into_iter().flatten().collect();
                 let byte: u32 = digits.parse().unwrap_or_default();
                 out.push_str(&format!("\\{byte:03o}"));
             }

@@ -1,7 +1,7 @@
 //! Route 53's XML, in and out.
 
-use super::text::{name_in, name_out, value_in};
 use super::bare;
+use super::text::{name_in, name_out, value_in};
 use crate::http::{Answer, Failure, Http, class_of};
 use crate::redact::Redactor;
 use crate::{ErrorClass, ProviderError, ZoneRef};
@@ -174,7 +174,8 @@ pub(super) fn listing(zone: &ZoneRef, xml: &str) -> Option<Listing> {
         (true, Some(name)) => {
             let mut query = vec![("name", name.clone())];
             query.extend(page.next_record_type.map(|rtype| ("type", rtype)));
-            query.extend(page.next_record_identifier.filter(|id| !id.is_empty()).map(|id| ("identifier", id)));
+            query
+                .extend(page.next_record_identifier.filter(|id| !id.is_empty()).map(|id| ("identifier", id)));
             Some(Next { name: name_in(&name)?, query })
         }
         // More is there, and not where.
@@ -243,7 +244,10 @@ pub(super) fn change_batch<'a>(steps: impl Iterator<Item = Step<'a>>) -> String 
             step.ttl
         ));
         for value in step.values {
-            xml.push_str(&format!("<ResourceRecord><Value>{}</Value></ResourceRecord>", escape(value.as_str())));
+            xml.push_str(&format!(
+                "<ResourceRecord><Value>{}</Value></ResourceRecord>",
+                escape(value.as_str())
+            ));
         }
         xml.push_str("</ResourceRecords></ResourceRecordSet></Change>");
     }
@@ -314,28 +318,43 @@ pub(super) struct Refused {
 
 impl Refused {
     pub(super) fn lost(zone: &ZoneRef, failure: Failure) -> Refused {
-        Refused { unknown: failure.may_have_arrived, ..Refused::local(failure.error.class, format!("{}: {}", zone.name, failure.error.message)) }
+        Refused {
+            unknown: failure.may_have_arrived,
+            ..Refused::local(failure.error.class, format!("{}: {}", zone.name, failure.error.message))
+        }
     }
 
     pub(super) fn local(class: ErrorClass, words: String) -> Refused {
-        Refused { error: ProviderError::new(class, words), code: String::new(), said: String::new(), unknown: false }
+        Refused {
+            error: ProviderError::new(class, words),
+            code: String::new(),
+            said: String::new(),
+            unknown: false,
+        }
     }
 
     /// A success that cannot be read.
     pub(super) fn unreadable(zone: &ZoneRef, unknown: bool) -> Refused {
-        let words = format!("{}: Route 53 answered with something that is not the XML it should be", zone.name);
+        let words =
+            format!("{}: Route 53 answered with something that is not the XML it should be", zone.name);
         Refused { unknown, ..Refused::local(ErrorClass::Transient, words) }
     }
 }
 
 /// Takes a success apart from a refusal. A status of 200 alone is no success.
-pub(super) fn open(http: &Http, redactor: &Redactor, zone: &ZoneRef, answer: &Answer) -> Result<String, Refused> {
+pub(super) fn open(
+    http: &Http,
+    redactor: &Redactor,
+    zone: &ZoneRef,
+    answer: &Answer,
+) -> Result<String, Refused> {
     let text = String::from_utf8_lossy(&answer.body);
     let status = answer.status.as_u16();
     if let Some((code, said)) = fault(&text) {
         let words = said.split_whitespace().collect::<Vec<_>>().join(" ");
         let said = redactor.clean(&words).chars().take(200_000).collect::<String>();
-        let class = class_of_code(&code, &said).unwrap_or_else(|| class_of(answer.status, answer.retry_after));
+        let class =
+            class_of_code(&code, &said).unwrap_or_else(|| class_of(answer.status, answer.retry_after));
         let shown: String = said.chars().take(600).collect();
         let hint = if is_about_time(&code, &said) { "; check this machine's clock" } else { "" };
         let error = ProviderError::new(
@@ -380,10 +399,19 @@ fn is_about_time(code: &str, said: &str) -> bool {
 
 fn class_of_code(code: &str, said: &str) -> Option<ErrorClass> {
     Some(match code {
-        "InvalidClientTokenId" | "SignatureDoesNotMatch" | "ExpiredToken" | "ExpiredTokenException"
-        | "RequestExpired" | "RequestTimeTooSkewed" | "MissingAuthenticationToken" | "IncompleteSignature"
-        | "UnrecognizedClientException" | "InvalidSignatureException" => ErrorClass::Unauthorized,
-        "AccessDenied" | "AccessDeniedException" | "NotAuthorizedException" | "OptInRequired" => ErrorClass::Forbidden,
+        "InvalidClientTokenId"
+        | "SignatureDoesNotMatch"
+        | "ExpiredToken"
+        | "ExpiredTokenException"
+        | "RequestExpired"
+        | "RequestTimeTooSkewed"
+        | "MissingAuthenticationToken"
+        | "IncompleteSignature"
+        | "UnrecognizedClientException"
+        | "InvalidSignatureException" => ErrorClass::Unauthorized,
+        "AccessDenied" | "AccessDeniedException" | "NotAuthorizedException" | "OptInRequired" => {
+            ErrorClass::Forbidden
+        }
         "NoSuchHostedZone" => ErrorClass::NoSuchZone,
         "Throttling" | "ThrottlingException" | "RequestLimitExceeded" | "TooManyRequestsException" => {
             ErrorClass::RateLimited { retry_after: None }
@@ -391,8 +419,11 @@ fn class_of_code(code: &str, said: &str) -> Option<ErrorClass> {
         "PriorRequestNotComplete" | "InternalFailure" | "InternalError" | "ServiceUnavailable" => {
             ErrorClass::Transient
         }
-        "LimitsExceeded" | "TooManyHostedZones" | "HostedZoneLimitExceeded" | "DelegationSetNotAvailable" => ErrorClass::Quota,
-        "InvalidChangeBatch" | "InvalidInput" | "MalformedInput" | "InvalidDomainName" | "ValidationError" => {
+        "LimitsExceeded" | "TooManyHostedZones" | "HostedZoneLimitExceeded" | "DelegationSetNotAvailable" => {
+            ErrorClass::Quota
+        }
+        "InvalidChangeBatch" | "InvalidInput" | "MalformedInput" | "InvalidDomainName"
+        | "ValidationError" => {
             if said.contains("Rate exceeded") {
                 return Some(ErrorClass::RateLimited { retry_after: None });
             }
@@ -441,8 +472,13 @@ mod tests {
             assert_eq!(refused.error.class, class, "{code}");
             assert_eq!(refused.said, "it is <[secret]>");
         }
-        let old = format!("<InvalidChangeBatch xmlns=\"{NAMESPACE}\"><Messages><Message>a</Message><Message>b</Message></Messages></InvalidChangeBatch>");
-        assert_eq!((opened(400, &old).code.as_str(), opened(400, &old).said.as_str()), ("InvalidChangeBatch", "a, b"));
+        let old = format!(
+            "<InvalidChangeBatch xmlns=\"{NAMESPACE}\"><Messages><Message>a</Message><Message>b</Message></Messages></InvalidChangeBatch>"
+        );
+        assert_eq!(
+            (opened(400, &old).code.as_str(), opened(400, &old).said.as_str()),
+            ("InvalidChangeBatch", "a, b")
+        );
         assert_eq!(opened(200, "<html><body>hello</body></html>").error.class, ErrorClass::Transient);
         assert_eq!(opened(403, "<html>").error.class, ErrorClass::Forbidden);
     }
@@ -458,7 +494,10 @@ mod tests {
              </ResourceRecordSets><IsTruncated>true</IsTruncated><NextRecordName>x.example.org.</NextRecordName><NextRecordType>A</NextRecordType><NextRecordIdentifier/><MaxItems>300</MaxItems></ListResourceRecordSetsResponse>"
         );
         let page = listing(&zone(), &xml).unwrap();
-        assert_eq!(page.next.unwrap().query, [("name", "x.example.org.".to_owned()), ("type", "A".to_owned())]);
+        assert_eq!(
+            page.next.unwrap().query,
+            [("name", "x.example.org.".to_owned()), ("type", "A".to_owned())]
+        );
         let sets = gather(page.sets);
         assert_eq!(sets.iter().map(|set| set.opaque).collect::<Vec<_>>(), [true, false, true]);
         let text = sets.iter().find(|set| set.rtype == RecordType::TXT).unwrap();

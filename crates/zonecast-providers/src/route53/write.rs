@@ -98,12 +98,18 @@ impl Route53 {
                 }
                 Err(refused) if refused.error.class == ErrorClass::Rejected => {
                     let rest = take_out(&mut work, batch, &refused, &mut doubtful);
-                    rest.into_iter().rev().filter(|batch| !batch.is_empty()).for_each(|batch| queue.push_front(batch));
+                    rest.into_iter()
+                        .rev()
+                        .filter(|batch| !batch.is_empty())
+                        .for_each(|batch| queue.push_front(batch));
                 }
                 Err(refused) => {
                     let error = self.forget(zone, refused.clone());
-                    let outcome =
-                        if refused.unknown { Outcome::Unknown(error.clone()) } else { Outcome::Failed(error.clone()) };
+                    let outcome = if refused.unknown {
+                        Outcome::Unknown(error.clone())
+                    } else {
+                        Outcome::Failed(error.clone())
+                    };
                     batch.iter().for_each(|unit| work.settle(unit, &outcome));
                     work.given_up = Some(error);
                 }
@@ -217,7 +223,8 @@ fn units(zone: &ZoneRef, seen: &Observed, changes: &[Change], mut open: Vec<usiz
         let groups: Vec<Vec<usize>> =
             if swap { vec![chunk.to_vec()] } else { chunk.iter().map(|at| vec![*at]).collect() };
         for group in groups {
-            let mut actions: Vec<Action> = group.iter().flat_map(|at| actions(zone, seen, &changes[*at])).collect();
+            let mut actions: Vec<Action> =
+                group.iter().flat_map(|at| actions(zone, seen, &changes[*at])).collect();
             // What gives way goes first; nobody sees the moment between.
             actions.sort_by_key(|action| action.word != "DELETE");
             units.push(Unit { name: changes[group[0]].name().clone(), changes: group, actions });
@@ -236,7 +243,8 @@ fn actions(zone: &ZoneRef, seen: &Observed, change: &Change) -> Vec<Action> {
         };
         set.values.iter().map(spelled).collect()
     };
-    let action = |word, set: &RRset| Action { word, rtype: set.rtype, ttl: set.ttl.seconds(), values: spell(set) };
+    let action =
+        |word, set: &RRset| Action { word, rtype: set.rtype, ttl: set.ttl.seconds(), values: spell(set) };
     match change {
         Change::Create(set) => vec![action("CREATE", set)],
         Change::Delete(set) => vec![action("DELETE", set)],
@@ -256,7 +264,9 @@ fn pack(units: Vec<Unit>) -> VecDeque<Vec<Unit>> {
             .map(Action::weight)
             .fold((0, 0), |sum, weight| (sum.0 + weight.0, sum.1 + weight.1));
         match batches.back_mut() {
-            Some(batch) if values + more <= VALUES_MAX && characters + longer <= CHARACTERS_MAX => batch.push(unit),
+            Some(batch) if values + more <= VALUES_MAX && characters + longer <= CHARACTERS_MAX => {
+                batch.push(unit)
+            }
             _ => {
                 (values, characters) = (0, 0);
                 batches.push_back(vec![unit]);
@@ -296,9 +306,15 @@ fn take_out(
         let together: Vec<&Change> = unit.changes.iter().map(|at| &work.changes[*at]).collect();
         let known = together.iter().any(|change| clashes(work.seen, change, &together));
         let not_as_read = |said: &str| {
-            ["already exists", "was not found", "do not match the current", "conflict"].iter().any(|sign| said.contains(sign))
+            ["already exists", "was not found", "do not match the current", "conflict"]
+                .iter()
+                .any(|sign| said.contains(sign))
         };
-        let moved = if own.is_empty() { not_as_read(&refused.said) } else { own.iter().all(|fault| not_as_read(fault.words)) };
+        let moved = if own.is_empty() {
+            not_as_read(&refused.said)
+        } else {
+            own.iter().all(|fault| not_as_read(fault.words))
+        };
         match moved && !known {
             true => doubtful.push((unit, words)),
             false => work.refuse(&unit, &ErrorClass::Rejected, &words),
@@ -329,10 +345,11 @@ impl Fault<'_> {
 /// The faults of a sentence: `[Tried to create resource record set [name='x.', type='A'] but it
 /// already exists, RRSet of type CNAME with DNS name x. is not permitted as ...]`.
 fn faults(said: &str) -> Vec<Fault<'_>> {
-    let mut starts: Vec<usize> = ["Tried to ", "RRSet ", "Invalid Resource Record", "InvalidRRSet", "Duplicate Resource Record"]
-        .iter()
-        .flat_map(|sign| said.match_indices(sign).map(|(at, _)| at))
-        .collect();
+    let mut starts: Vec<usize> =
+        ["Tried to ", "RRSet ", "Invalid Resource Record", "InvalidRRSet", "Duplicate Resource Record"]
+            .iter()
+            .flat_map(|sign| said.match_indices(sign).map(|(at, _)| at))
+            .collect();
     starts.sort_unstable();
     // `a conflicting RRSet of type CNAME` is the middle of a fault, not its beginning.
     starts.retain(|at| !said[..*at].ends_with("conflicting "));
@@ -370,8 +387,10 @@ mod tests {
                     RRSet of type CNAME with DNS name c.example.org. is not permitted as it conflicts with other records with the same DNS name in zone example.org., \
                     RRSet of type A with DNS name d.example.org. is not permitted because a conflicting RRSet of type CNAME with the same DNS name already exists in zone example.org., \
                     RRSet with DNS name e.example.net. is not permitted in zone example.org.]";
-        let found: Vec<(String, Option<RecordType>)> =
-            faults(said).iter().map(|fault| (fault.name.as_ref().unwrap().to_string(), fault.rtype)).collect();
+        let found: Vec<(String, Option<RecordType>)> = faults(said)
+            .iter()
+            .map(|fault| (fault.name.as_ref().unwrap().to_string(), fault.rtype))
+            .collect();
         let expected = [
             ("*.x.example.org", Some(RecordType::A)),
             ("b.example.org", Some(RecordType::TXT)),
@@ -380,6 +399,8 @@ mod tests {
             ("e.example.net", None),
         ];
         assert_eq!(found, expected.map(|(name, rtype)| (name.to_owned(), rtype)));
-        assert!(faults("[Invalid Resource Record: 'FATAL problem: ARRDATAIllegalIPv4Address']")[0].name.is_none());
+        assert!(
+            faults("[Invalid Resource Record: 'FATAL problem: ARRDATAIllegalIPv4Address']")[0].name.is_none()
+        );
     }
 }

@@ -58,13 +58,17 @@ impl Stage for CloudflareStage {
 
     async fn foreign_put(&self, zone: &Name, name: &Name, rtype: RecordType, ttl: u32, values: &[&str]) {
         let (zone, name) = (zone.to_string(), name.to_string());
-        let stays = |shown: &Value| values.iter().any(|value| shown["content"] == *value) && shown["ttl"] == ttl;
+        let stays =
+            |shown: &Value| values.iter().any(|value| shown["content"] == *value) && shown["ttl"] == ttl;
         let mut held: Vec<Value> = self.service.records(&zone);
         held.retain(|shown| shown["name"] == name && shown["type"] == rtype.to_string());
         for shown in held.iter().filter(|shown| !stays(shown)) {
             self.service.remove(&zone, shown["id"].as_str().unwrap());
         }
-        for value in values.iter().filter(|value| !held.iter().any(|shown| shown["content"] == **value && stays(shown))) {
+        for value in values
+            .iter()
+            .filter(|value| !held.iter().any(|shown| shown["content"] == **value && stays(shown)))
+        {
             self.service.put(&zone, &record(&name, &rtype.to_string(), ttl, value));
         }
     }
@@ -91,7 +95,8 @@ impl Stage for CloudflareStage {
             Trouble::Down => proxy.set(Fault::Refuse),
             Trouble::WrongCredentials => {}
         }
-        let provider = connected(json!({ "server_url": format!("{}/client/v4", proxy.url()), "api_token": token }));
+        let provider =
+            connected(json!({ "server_url": format!("{}/client/v4", proxy.url()), "api_token": token }));
         self.proxies.lock().unwrap().push(proxy);
         Some(provider)
     }

@@ -27,7 +27,10 @@ impl Route53Stage {
         let held = self.service.sets(&zone.to_string());
         let records = held.into_iter().flat_map(|(name, rtype, ttl, values)| {
             let name = plain(&name);
-            values.into_iter().map(move |value| (name.clone(), rtype.clone(), ttl, plain(&value))).collect::<Vec<_>>()
+            values
+                .into_iter()
+                .map(move |value| (name.clone(), rtype.clone(), ttl, plain(&value)))
+                .collect::<Vec<_>>()
         });
         super::offline::sets(records.collect())
     }
@@ -84,7 +87,9 @@ impl Stage for Route53Stage {
 
     async fn spelling(&self, zone: &Name, name: &Name, rtype: RecordType) -> Option<Vec<String>> {
         let held = self.service.sets(&zone.to_string());
-        let found = held.into_iter().find(|set| Name::parse(&decimal(&set.0)).as_ref() == Ok(name) && set.1 == rtype.to_string());
+        let found = held
+            .into_iter()
+            .find(|set| Name::parse(&decimal(&set.0)).as_ref() == Ok(name) && set.1 == rtype.to_string());
         found.map(|set| set.3)
     }
 

@@ -50,7 +50,10 @@ impl Record {
         }
         let ttl = body["ttl"].as_u64().or(base.map(|base| base.ttl)).unwrap_or(1);
         if ttl != 1 && !(60..=86_400).contains(&ttl) {
-            return Err(invalid(9021, "Invalid TTL. Must be between 60 and 86400 seconds, or 1 for Automatic."));
+            return Err(invalid(
+                9021,
+                "Invalid TTL. Must be between 60 and 86400 seconds, or 1 for Automatic.",
+            ));
         }
         let mut record = Record {
             id: id.to_owned(),
@@ -64,8 +67,16 @@ impl Record {
                 Some(comment) => comment.as_str().map(str::to_owned),
                 None => base.and_then(|base| base.comment.clone()),
             },
-            tags: body["tags"].as_array().cloned().or_else(|| base.map(|base| base.tags.clone())).unwrap_or_default(),
-            meta: body.get("meta").cloned().or_else(|| base.map(|base| base.meta.clone())).unwrap_or_else(|| json!({})),
+            tags: body["tags"]
+                .as_array()
+                .cloned()
+                .or_else(|| base.map(|base| base.tags.clone()))
+                .unwrap_or_default(),
+            meta: body
+                .get("meta")
+                .cloned()
+                .or_else(|| base.map(|base| base.meta.clone()))
+                .unwrap_or_else(|| json!({})),
             kind,
         };
         record.normalise()?;
@@ -81,7 +92,19 @@ impl Record {
                 return Err(invalid(9101, format!("data is a required field for type {}.", self.kind)));
             };
             for (key, value) in keys.iter().zip(&mut parts) {
-                let number = !matches!(*key, "tag" | "value" | "digest" | "target" | "flags" | "service" | "regex" | "replacement" | "fingerprint" | "certificate");
+                let number = !matches!(
+                    *key,
+                    "tag"
+                        | "value"
+                        | "digest"
+                        | "target"
+                        | "flags"
+                        | "service"
+                        | "regex"
+                        | "replacement"
+                        | "fingerprint"
+                        | "certificate"
+                );
                 if number && value.parse::<u32>().is_err() {
                     return Err(invalid(9100, format!("{key} is not a number.")));
                 }
@@ -90,8 +113,16 @@ impl Record {
                 }
             }
             self.content = match self.kind.as_str() {
-                "CAA" => format!("{} {} \"{}\"", parts[0], parts[1], parts[2].replace('\\', "\\\\").replace('"', "\\\"")),
-                "NAPTR" => format!("{} {} \"{}\" \"{}\" \"{}\" {}", parts[0], parts[1], parts[2], parts[3], parts[4], parts[5]),
+                "CAA" => format!(
+                    "{} {} \"{}\"",
+                    parts[0],
+                    parts[1],
+                    parts[2].replace('\\', "\\\\").replace('"', "\\\"")
+                ),
+                "NAPTR" => format!(
+                    "{} {} \"{}\" \"{}\" \"{}\" {}",
+                    parts[0], parts[1], parts[2], parts[3], parts[4], parts[5]
+                ),
                 _ => parts.join(" ").trim_end().to_owned(),
             };
             return Ok(());
@@ -121,7 +152,9 @@ impl Record {
                     false => Ok(()),
                 }
             }
-            "TXT" if self.content.is_empty() || self.content == "\"\"" => bad(9013, "Content for TXT record is missing."),
+            "TXT" if self.content.is_empty() || self.content == "\"\"" => {
+                bad(9013, "Content for TXT record is missing.")
+            }
             "TXT" if txt_length(&self.content) > 4_096 => {
                 bad(9015, "Record content exceeds the allowed length of 4096 wire format bytes.")
             }
@@ -167,7 +200,8 @@ impl Record {
     }
 
     fn is_same(&self, other: &Record) -> bool {
-        (&self.name, &self.kind, &self.content, self.priority) == (&other.name, &other.kind, &other.content, other.priority)
+        (&self.name, &self.kind, &self.content, self.priority)
+            == (&other.name, &other.kind, &other.content, other.priority)
     }
 }
 
@@ -193,7 +227,10 @@ fn complete(zone: &str, name: &str) -> Result<String, Fault> {
     } else {
         format!("{name}.{zone}")
     };
-    match full.len() > 253 || full.split('.').any(|label| label.is_empty() || label.len() > 63) || full.contains(' ') {
+    match full.len() > 253
+        || full.split('.').any(|label| label.is_empty() || label.len() > 63)
+        || full.contains(' ')
+    {
         true => Err(invalid(9000, "DNS name is invalid.")),
         false => Ok(full),
     }
@@ -220,7 +257,11 @@ fn txt_length(content: &str) -> usize {
 }
 
 /// Adds records one by one, each beside those that are there then.
-pub(super) fn check_all(plan: Plan, held: &mut BTreeMap<String, Record>, new: Vec<Record>) -> Result<(), Fault> {
+pub(super) fn check_all(
+    plan: Plan,
+    held: &mut BTreeMap<String, Record>,
+    new: Vec<Record>,
+) -> Result<(), Fault> {
     let most = match plan {
         Plan::Free => 200,
         Plan::FreeOld => 1_000,
@@ -249,7 +290,10 @@ pub(super) fn check_all(plan: Plan, held: &mut BTreeMap<String, Record>, new: Ve
         let of_set = held.values().filter(|other| other.name == record.name && other.kind == record.kind);
         let combined: usize = of_set.map(|other| other.content.len()).sum::<usize>() + record.content.len();
         if combined > 8_192 {
-            return Err(invalid(83011, "Combined content length of records with this name and type exceeds 8192."));
+            return Err(invalid(
+                83011,
+                "Combined content length of records with this name and type exceeds 8192.",
+            ));
         }
         if held.len() >= most {
             return Err(fault(400, 81045, "Record quota exceeded."));

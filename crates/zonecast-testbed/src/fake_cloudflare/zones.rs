@@ -14,7 +14,8 @@ impl State {
 
     pub(super) fn new_zone(&mut self, name: &str, plan: Plan) -> String {
         let id = self.new_id();
-        let zone = Zone { id: id.clone(), name: name.to_owned(), plan, kind: "full", records: BTreeMap::new() };
+        let zone =
+            Zone { id: id.clone(), name: name.to_owned(), plan, kind: "full", records: BTreeMap::new() };
         self.zones.insert(id.clone(), zone);
         id
     }
@@ -25,7 +26,10 @@ impl State {
         let header = request.header("authorization").ok_or_else(malformed)?;
         let text = header.strip_prefix("Bearer ").filter(|text| text.len() >= 20 && !text.contains(' '));
         let text = text.ok_or_else(malformed)?;
-        self.tokens.iter().find(|token| token.text == text).ok_or_else(|| fault(403, 10000, "Authentication error"))
+        self.tokens
+            .iter()
+            .find(|token| token.text == text)
+            .ok_or_else(|| fault(403, 10000, "Authentication error"))
     }
 }
 
@@ -48,7 +52,11 @@ pub(super) fn route(state: &mut State, request: &Request) -> Result<Body, Fault>
     let path = path.strip_prefix("/client/v4").unwrap_or(&path).to_owned();
     let parts: Vec<&str> = path.split('/').filter(|part| !part.is_empty()).collect();
     let nowhere = || {
-        fault(400, 7003, format!("Could not route to /client/v4{path}, perhaps your object identifier is invalid?"))
+        fault(
+            400,
+            7003,
+            format!("Could not route to /client/v4{path}, perhaps your object identifier is invalid?"),
+        )
     };
     if parts.as_slice() == ["user", "tokens", "verify"] {
         return match state.token(request) {
@@ -90,7 +98,9 @@ pub(super) fn route(state: &mut State, request: &Request) -> Result<Body, Fault>
                 ("GET", ["dns_records", "export"]) => Ok(Body::Text(export(zone))),
                 ("POST", ["dns_records"]) => post(zone, &mut ids, &body),
                 ("POST", ["dns_records", "batch"]) if has_batch => batch(zone, &mut ids, &body),
-                (method, ["dns_records", record]) => one(zone, method, record, &body).map(Body::Json),
+                (method @ ("GET" | "PUT" | "PATCH" | "DELETE"), ["dns_records", record]) => {
+                    one(zone, method, record, &body).map(Body::Json)
+                }
                 _ => Err(nowhere()),
             }
         }
@@ -112,7 +122,11 @@ fn show(zone: &Zone, token: &Token, shows_permissions: bool) -> Value {
         "plan": { "id": "0feeeeeeeeeeeeeeeeeeeeeeeeeeeeee", "name": "Plan", "legacy_id": legacy }, "meta": {},
     });
     if shows_permissions {
-        let names = [("dns:read", "#dns_records:read"), ("dns:edit", "#dns_records:edit"), ("zone:read", "#zone:read")];
+        let names = [
+            ("dns:read", "#dns_records:read"),
+            ("dns:edit", "#dns_records:edit"),
+            ("zone:read", "#zone:read"),
+        ];
         let held: Vec<&str> =
             names.iter().filter(|(right, _)| token.rights.contains(right)).map(|(_, name)| *name).collect();
         shown["permissions"] = held.into();
@@ -148,7 +162,8 @@ fn create_zone(state: &mut State, token: &Token, body: &Value) -> Result<Body, F
 }
 
 fn page(all: Vec<Value>, request: &Request, default: usize, most: usize) -> Body {
-    let number = |name: &str| request.param(name).and_then(|text| text.parse::<usize>().ok()).filter(|n| *n > 0);
+    let number =
+        |name: &str| request.param(name).and_then(|text| text.parse::<usize>().ok()).filter(|n| *n > 0);
     let per_page = number("per_page").unwrap_or(default).min(most);
     let page = number("page").unwrap_or(1);
     let total = all.len();
@@ -220,7 +235,11 @@ fn batch(zone: &mut Zone, ids: &mut impl Iterator<Item = String>, body: &Value) 
     let most = if zone.plan == Plan::Pro { 3_500 } else { 200 };
     let count = deletes.len() + patches.len() + puts.len() + posts.len();
     if count > most {
-        return Err(fault(400, 9301, format!("Batch has {count} operations, exceeding the limit of {most}.")));
+        return Err(fault(
+            400,
+            9301,
+            format!("Batch has {count} operations, exceeding the limit of {most}."),
+        ));
     }
     if count == 0 {
         return Err(fault(400, 9302, "Batch has no operations."));
@@ -241,8 +260,10 @@ fn batch(zone: &mut Zone, ids: &mut impl Iterator<Item = String>, body: &Value) 
             check_all(zone.plan, &mut after, vec![record])?;
         }
     }
-    let made: Result<Vec<Record>, Fault> =
-        posts.iter().map(|item| Record::read(&zone.name, &ids.next().unwrap_or_default(), item, None)).collect();
+    let made: Result<Vec<Record>, Fault> = posts
+        .iter()
+        .map(|item| Record::read(&zone.name, &ids.next().unwrap_or_default(), item, None))
+        .collect();
     let made = made?;
     shown[3].1.extend(made.iter().map(Record::show));
     check_all(zone.plan, &mut after, made)?;

@@ -16,8 +16,16 @@ pub(super) fn answer(state: &mut State, request: &Request) -> Response {
     let (status, body) = match route(state, request) {
         Ok((status, root, inner)) => (status, format!("<{root} xmlns=\"{NAMESPACE}\">{inner}</{root}>")),
         Err((status, code, message)) => {
-            let error = format!("<Error><Type>Sender</Type><Code>{code}</Code><Message>{}</Message></Error>", xml(&message));
-            (status, format!("<ErrorResponse xmlns=\"{NAMESPACE}\">{error}<RequestId>fake</RequestId></ErrorResponse>"))
+            let error = format!(
+                "<Error><Type>Sender</Type><Code>{code}</Code><Message>{}</Message></Error>",
+                xml(&message)
+            );
+            (
+                status,
+                format!(
+                    "<ErrorResponse xmlns=\"{NAMESPACE}\">{error}<RequestId>fake</RequestId></ErrorResponse>"
+                ),
+            )
         }
     };
     let headers = vec![("Content-Type".to_owned(), "text/xml".to_owned())];
@@ -38,7 +46,9 @@ fn route(state: &mut State, request: &Request) -> Answered {
         true => Err((
             403,
             "AccessDenied",
-            format!("User: arn:aws:iam::123456789012:user/test is not authorized to perform: route53:{action}"),
+            format!(
+                "User: arn:aws:iam::123456789012:user/test is not authorized to perform: route53:{action}"
+            ),
         )),
         false => Ok(()),
     };
@@ -50,8 +60,14 @@ fn route(state: &mut State, request: &Request) -> Answered {
         ("GET", ["2013-04-01", "hostedzone"]) => {
             may("ListHostedZones")?;
             let all: String = state.zones.iter().map(|(id, zone)| hosted(id, zone)).collect();
-            let inner = format!("<HostedZones>{all}</HostedZones><Marker></Marker><IsTruncated>false</IsTruncated><MaxItems>100</MaxItems>");
+            let inner = format!(
+                "<HostedZones>{all}</HostedZones><Marker></Marker><IsTruncated>false</IsTruncated><MaxItems>100</MaxItems>"
+            );
             Ok((200, "ListHostedZonesResponse", inner))
+        }
+        ("GET", ["2013-04-01", "healthcheck"]) => {
+            let none = "<HealthChecks></HealthChecks><Marker></Marker><IsTruncated>false</IsTruncated><MaxItems>100</MaxItems>";
+            Ok((200, "ListHealthChecksResponse", none.to_owned()))
         }
         ("POST", ["2013-04-01", "hostedzone"]) => {
             may("CreateHostedZone")?;
@@ -59,7 +75,10 @@ fn route(state: &mut State, request: &Request) -> Answered {
         }
         ("GET", ["2013-04-01", "change", id]) => {
             may("GetChange")?;
-            let left = state.changes.get_mut(*id).ok_or_else(|| (404, "NoSuchChange", format!("A change with id {id} does not exist.")))?;
+            let left = state
+                .changes
+                .get_mut(*id)
+                .ok_or_else(|| (404, "NoSuchChange", format!("A change with id {id} does not exist.")))?;
             let status = if *left > 0 { "PENDING" } else { "INSYNC" };
             *left = left.saturating_sub(1);
             Ok((200, "GetChangeResponse", change_info(id, status)))
@@ -85,14 +104,20 @@ fn route(state: &mut State, request: &Request) -> Answered {
 fn on_zone(state: &mut State, request: &Request, action: &str, id: &str) -> Answered {
     if action == "ChangeResourceRecordSets" && state.busy > 0 {
         state.busy -= 1;
-        return Err((400, "PriorRequestNotComplete", "The request was rejected because Route 53 was still processing a prior request.".to_owned()));
+        return Err((
+            400,
+            "PriorRequestNotComplete",
+            "The request was rejected because Route 53 was still processing a prior request.".to_owned(),
+        ));
     }
     let pending = state.pending;
     state.next += 1;
     let change = format!("C0FAKE{:014X}", state.next);
     let zone = state.zones.get_mut(id).ok_or((404, "NoSuchHostedZone", String::new()))?;
     match action {
-        "GetHostedZone" => Ok((200, "GetHostedZoneResponse", format!("{}{}", hosted(id, zone), delegation()))),
+        "GetHostedZone" => {
+            Ok((200, "GetHostedZoneResponse", format!("{}{}", hosted(id, zone), delegation())))
+        }
         "ListResourceRecordSets" => Ok((200, "ListResourceRecordSetsResponse", list(zone, request)?)),
         "DeleteHostedZone" => {
             if zone.sets.len() > 2 {
@@ -104,7 +129,11 @@ fn on_zone(state: &mut State, request: &Request, action: &str, id: &str) -> Answ
         }
         _ => {
             let text = String::from_utf8_lossy(&request.body).into_owned();
-            let steps = read(&text).ok_or((400, "MalformedInput", "Unexpected list element termination".to_owned()))?;
+            let steps = read(&text).ok_or((
+                400,
+                "MalformedInput",
+                "Unexpected list element termination".to_owned(),
+            ))?;
             apply(zone, &steps)?;
             state.changes.insert(change.clone(), pending);
             Ok((200, "ChangeResourceRecordSetsResponse", change_info(&change, "PENDING")))
@@ -116,9 +145,16 @@ fn create(state: &mut State, request: &Request) -> Answered {
     let text = String::from_utf8_lossy(&request.body).into_owned();
     let inner = |tag: &str| super::changes::element(&text, tag).map(str::to_owned);
     let malformed = || (400, "InvalidInput", "Name and CallerReference are required".to_owned());
-    let (name, reference) = (inner("Name").ok_or_else(malformed)?, inner("CallerReference").ok_or_else(malformed)?);
+    let (name, reference) =
+        (inner("Name").ok_or_else(malformed)?, inner("CallerReference").ok_or_else(malformed)?);
     if state.zones.values().any(|zone| zone.reference == reference) {
-        return Err((409, "HostedZoneAlreadyExists", format!("A hosted zone has already been created with the specified caller reference: {reference}")));
+        return Err((
+            409,
+            "HostedZoneAlreadyExists",
+            format!(
+                "A hosted zone has already been created with the specified caller reference: {reference}"
+            ),
+        ));
     }
     let id = state.new_zone(&name, &reference, false);
     let info = change_info("C0FAKENEWZONE", "INSYNC");
@@ -153,7 +189,9 @@ fn delegation() -> String {
 }
 
 fn change_info(id: &str, status: &str) -> String {
-    format!("<ChangeInfo><Id>/change/{id}</Id><Status>{status}</Status><SubmittedAt>2026-11-21T12:00:00.000Z</SubmittedAt></ChangeInfo>")
+    format!(
+        "<ChangeInfo><Id>/change/{id}</Id><Status>{status}</Status><SubmittedAt>2026-11-21T12:00:00.000Z</SubmittedAt></ChangeInfo>"
+    )
 }
 
 /// Name and type say where the listing begins; they do not filter.

@@ -37,12 +37,18 @@ fn elements<'a>(xml: &'a str, tag: &str) -> Vec<&'a str> {
 }
 
 fn unescape(text: &str) -> String {
-    text.replace("&quot;", "\"").replace("&apos;", "'").replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&")
+    text.replace("&quot;", "\"")
+        .replace("&apos;", "'")
+        .replace("&lt;", "<")
+        .replace("&gt;", ">")
+        .replace("&amp;", "&")
 }
 
 /// Reads a ChangeResourceRecordSets body; `None` where it is not one.
 pub(super) fn read(body: &str) -> Option<Vec<Step>> {
-    if !body.contains("<ChangeResourceRecordSetsRequest xmlns=\"https://route53.amazonaws.com/doc/2013-04-01/\"") {
+    if !body
+        .contains("<ChangeResourceRecordSetsRequest xmlns=\"https://route53.amazonaws.com/doc/2013-04-01/\"")
+    {
         return None;
     }
     let changes = element(body, "Changes")?;
@@ -67,7 +73,14 @@ pub(super) fn apply(zone: &mut Zone, steps: &[Step]) -> Result<(), Fault> {
     let mut faults = Vec::new();
     for step in steps {
         if step.ttl.is_none() || step.extra {
-            return Err((400, "InvalidInput", format!("Invalid request: Expected exactly one of [AliasTarget, all of [TTL, and ResourceRecords], or TrafficPolicyInstanceId], but found none in Change with [Action={}, Name={}, Type={}, SetIdentifier=null]", step.action, step.name, step.rtype)));
+            return Err((
+                400,
+                "InvalidInput",
+                format!(
+                    "Invalid request: Expected exactly one of [AliasTarget, all of [TTL, and ResourceRecords], or TrafficPolicyInstanceId], but found none in Change with [Action={}, Name={}, Type={}, SetIdentifier=null]",
+                    step.action, step.name, step.rtype
+                ),
+            ));
         }
         if let Err(words) = one(&mut after, step) {
             faults.push(words);
@@ -117,10 +130,14 @@ fn one(zone: &mut Zone, step: &Step) -> Result<(), String> {
         };
         let set = |values: &[String]| values.iter().cloned().collect::<BTreeSet<String>>();
         if set(&held.values) != set(&step.values) || Some(held.ttl) != step.ttl {
-            return Err(format!("Tried to delete {called} but the values provided do not match the current values"));
+            return Err(format!(
+                "Tried to delete {called} but the values provided do not match the current values"
+            ));
         }
         if vital {
-            return Err(format!("A HostedZone must contain exactly one SOA record and at least one NS record: {called}"));
+            return Err(format!(
+                "A HostedZone must contain exactly one SOA record and at least one NS record: {called}"
+            ));
         }
         zone.sets.remove(&key);
         return Ok(());
@@ -131,10 +148,16 @@ fn one(zone: &mut Zone, step: &Step) -> Result<(), String> {
     // Weighted or alias sets at the same key, and CNAME against all others.
     for (other, _) in zone.sets.iter().filter(|(other, _)| other.0 == key.0 && **other != key) {
         if rtype == "CNAME" {
-            return Err(format!("RRSet of type CNAME with DNS name {name} is not permitted as it conflicts with other records with the same DNS name in zone {}", zone.name));
+            return Err(format!(
+                "RRSet of type CNAME with DNS name {name} is not permitted as it conflicts with other records with the same DNS name in zone {}",
+                zone.name
+            ));
         }
         if other.1 == "CNAME" {
-            return Err(format!("RRSet of type {rtype} with DNS name {name} is not permitted because a conflicting RRSet of type CNAME with the same DNS name already exists in zone {}", zone.name));
+            return Err(format!(
+                "RRSet of type {rtype} with DNS name {name} is not permitted because a conflicting RRSet of type CNAME with the same DNS name already exists in zone {}",
+                zone.name
+            ));
         }
         if other.1 == key.1 {
             return Err(format!("Tried to create {called} but it already exists"));
@@ -160,7 +183,10 @@ fn values(zone: &Zone, step: &Step) -> Result<(), String> {
         return Err(format!("Invalid Resource Record count in name='{name}', type='{rtype}'"));
     }
     if rtype == "CNAME" && (step.values.len() > 1 || *name == zone.name) {
-        return Err(format!("RRSet of type CNAME with DNS name {name} is not permitted at apex in zone {}", zone.name));
+        return Err(format!(
+            "RRSet of type CNAME with DNS name {name} is not permitted at apex in zone {}",
+            zone.name
+        ));
     }
     let distinct: BTreeSet<&String> = step.values.iter().collect();
     if distinct.len() != step.values.len() {
@@ -168,14 +194,22 @@ fn values(zone: &Zone, step: &Step) -> Result<(), String> {
     }
     for value in &step.values {
         let problem = match rtype {
-            "A" if value.parse::<std::net::Ipv4Addr>().is_err() => "ARRDATAIllegalIPv4Address (Value is not a valid IPv4 address)",
-            "AAAA" if value.parse::<std::net::Ipv6Addr>().is_err() => "AAAARRDATAIllegalIPv6Address (Value is not a valid IPv6 address)",
-            "TXT" | "SPF" if !is_quoted(value) => "InvalidCharacterString (Value should be enclosed in quotation marks)",
+            "A" if value.parse::<std::net::Ipv4Addr>().is_err() => {
+                "ARRDATAIllegalIPv4Address (Value is not a valid IPv4 address)"
+            }
+            "AAAA" if value.parse::<std::net::Ipv6Addr>().is_err() => {
+                "AAAARRDATAIllegalIPv6Address (Value is not a valid IPv6 address)"
+            }
+            "TXT" | "SPF" if !is_quoted(value) => {
+                "InvalidCharacterString (Value should be enclosed in quotation marks)"
+            }
             _ if value.chars().count() > 4_000 => "TooLong (Value is longer than 4000 characters)",
             _ if value.is_empty() || !value.is_ascii() => "BadCharacter (Value is empty or not ASCII)",
             _ => continue,
         };
-        return Err(format!("Invalid Resource Record: 'FATAL problem: {problem} encountered with '{value}''"));
+        return Err(format!(
+            "Invalid Resource Record: 'FATAL problem: {problem} encountered with '{value}''"
+        ));
     }
     Ok(())
 }

@@ -12,11 +12,14 @@ pub(super) fn caller<'a>(state: &'a State, request: &Request) -> Result<&'a Keys
     let rest = header.strip_prefix("AWS4-HMAC-SHA256 ").ok_or_else(missing)?;
     let part = |name: &str| {
         let found = rest.split(',').find_map(|part| part.trim().strip_prefix(name)?.strip_prefix('='));
-        found.ok_or_else(|| ("IncompleteSignature", format!("Authorization header requires '{name}' parameter.")))
+        found.ok_or_else(|| {
+            ("IncompleteSignature", format!("Authorization header requires '{name}' parameter."))
+        })
     };
     let (credential, signed, signature) = (part("Credential")?, part("SignedHeaders")?, part("Signature")?);
     let (id, scope) = credential.split_once('/').ok_or_else(missing)?;
-    let unknown = || ("InvalidClientTokenId", "The security token included in the request is invalid.".to_owned());
+    let unknown =
+        || ("InvalidClientTokenId", "The security token included in the request is invalid.".to_owned());
     let keys = state.keys.iter().find(|keys| keys.id == id).ok_or_else(unknown)?;
     if keys.token.as_deref() != request.header("x-amz-security-token") {
         return Err(unknown());
@@ -25,7 +28,10 @@ pub(super) fn caller<'a>(state: &'a State, request: &Request) -> Result<&'a Keys
     let parts: Vec<&str> = scope.split('/').collect();
     let [day, region, service, "aws4_request"] = parts.as_slice() else { return Err(missing()) };
     if *service != "route53" || *region != "us-east-1" || !date.starts_with(day) {
-        return Err(("SignatureDoesNotMatch", format!("Credential should be scoped to a valid region and service, not {scope}.")));
+        return Err((
+            "SignatureDoesNotMatch",
+            format!("Credential should be scoped to a valid region and service, not {scope}."),
+        ));
     }
     for needed in ["host", "x-amz-date"] {
         if !signed.split(';').any(|name| name == needed) {
