@@ -15,6 +15,7 @@
 //! - The SOA serial never moves. A change is on all servers when GetChange says INSYNC.
 
 mod look;
+mod refusal;
 mod sign;
 mod text;
 mod wire;
@@ -32,7 +33,8 @@ use secrecy::{ExposeSecret, SecretString};
 use sign::Signer;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use wire::{Hosted, Listing, Refused};
+use refusal::Refused;
+use wire::{Hosted, Listing};
 use zonecast_core::{Capabilities, Change, Guard, Name, Observed, ObservedRRset, RecordType};
 
 /// Sets in one page, the most there is.
@@ -141,7 +143,7 @@ impl Route53 {
     ) -> Result<String, Refused> {
         let request = self.signer.request(&self.http, method, &format!("{}{path}", self.base), query, body);
         match self.http.send(request, zone.deadline).await {
-            Ok(answer) => wire::open(&self.http, &self.redactor, zone, &answer),
+            Ok(answer) => refusal::open(&self.http, &self.redactor, zone, &answer),
             Err(failure) => Err(Refused::lost(zone, failure)),
         }
     }

@@ -2,8 +2,9 @@
 //! what was done already told from what somebody else changed.
 
 use super::Route53;
+use super::refusal::Refused;
 use super::text::{name_in, value_out};
-use super::wire::{Hosted, Refused, Step, change_batch, change_info};
+use super::wire::{Hosted, Step, change_batch, change_info};
 use crate::vet::{about, clashes, is_vital, never_sent, refuse};
 use crate::{ErrorClass, Outcome, Provider, ProviderError, ZoneRef};
 use reqwest::Method;

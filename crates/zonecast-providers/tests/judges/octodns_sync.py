@@ -26,7 +26,7 @@ else:
 
 first = {
     "": [{"type": "A", "values": ["192.0.2.1", "192.0.2.2"]}, {"type": "MX", "values": [{"preference": 10, "exchange": "mx.example."}]},
-         {"type": "TXT", "values": ["v=spf1 -all", 'say "hi"'] if os.environ["KIND"] != "cloudflare" else ["v=spf1 -all"]}],
+         {"type": "TXT", "values": ["v=spf1 -all"]}],
     "*": [{"type": "A", "value": "192.0.2.3"}],
     "www": [{"type": "CNAME", "value": "target.example."}],
     "_sip._tcp": [{"type": "SRV", "values": [{"priority": 1, "weight": 2, "port": 5060, "target": "sip.example."}]}],
@@ -43,24 +43,22 @@ del second["caa"]
 
 
 def sync(wanted):
+    """Makes the zone what is wanted; gives the changes that took, in words."""
     desired = Zone(zone_name, [])
     for name, records in wanted.items():
         for data in records:
             desired.add_record(Record.new(desired, name, dict(data, ttl=300)))
     plan = provider().plan(desired)
     if plan is None:
-        return 0
-    return provider_apply(plan)
-
-
-def provider_apply(plan):
+        return []
+    changes = [str(change) for change in plan.changes]
     one = provider()
     one.populate(Zone(zone_name, []), target=True)
-    return one.apply(plan)
+    one.apply(plan)
+    return changes
 
 
-for wanted in (first, second, {}):
-    changed = sync(wanted) if wanted else 0
-    print("%d changes, then %d" % (changed, sync(wanted) if wanted else 0))
-    if wanted:
-        assert changed > 0 and sync(wanted) == 0
+for wanted in (first, second):
+    changed, left = sync(wanted), sync(wanted)
+    print("%d changes, then %d" % (len(changed), len(left)))
+    assert changed and not left, left
