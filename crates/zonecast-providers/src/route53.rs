@@ -28,12 +28,12 @@ use crate::tls::Trust;
 use crate::{ErrorClass, Outcome, Provider, ProviderError, TestReport, ZoneRef, ZoneSeed};
 use async_trait::async_trait;
 use futures_util::{StreamExt, TryStreamExt, stream};
+use refusal::Refused;
 use reqwest::Method;
 use secrecy::{ExposeSecret, SecretString};
 use sign::Signer;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use refusal::Refused;
 use wire::{Hosted, Listing};
 use zonecast_core::{Capabilities, Change, Guard, Name, Observed, ObservedRRset, RecordType};
 

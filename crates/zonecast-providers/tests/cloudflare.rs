@@ -213,7 +213,7 @@ async fn the_test_says_which_part_is_wrong() {
         (
             json!({ "api_token": token, "server_url": url.replace("http:", "https:") }),
             [false; 5],
-            "tls handshake",
+            "does not speak TLS",
         ),
     ];
     for hidden in [false, true] {

@@ -266,7 +266,7 @@ async fn the_test_says_which_part_is_wrong() {
         (
             with(good.clone(), &[("server_url", &service.url().replace("http:", "https:"))]),
             [false; 5],
-            "tls handshake",
+            "does not speak TLS",
         ),
     ];
     for (settings, expected, words) in rows {
