@@ -8,15 +8,40 @@
 //! Read `name` and `record` first (the two types everything speaks), then `plan`.
 
 pub mod capability;
+pub mod claim;
+pub mod classless;
+pub mod derive;
+pub mod desired;
+pub mod explain;
+pub mod guard;
 pub mod host;
+pub mod matching;
 pub mod name;
 pub mod observed;
+pub mod occlusion;
+pub mod plan;
 pub mod record;
+pub mod retry;
 pub mod serial;
+pub mod states;
+pub mod zone;
 
 pub use capability::{Capabilities, Guard};
+pub use claim::{Claim, Owner, OwnerKind};
+pub use classless::{claim_name, place};
+pub use derive::{DerivedClaim, claims_of};
+pub use desired::{ClaimVerdict, Desired, desired_at};
+pub use explain::{Explanation, explain};
 pub use host::{AddressPolicy, Host, HostAddress};
+pub use matching::{Placement, ZoneIndex};
 pub use name::{Name, NameError};
 pub use observed::{Change, Observed, ObservedRRset, ObservedValue};
+pub use occlusion::{Cuts, Occlusion};
+pub use plan::{
+    Hold, KeyPlan, KeyVerdict, NamePlan, NamePlanInput, Plan, Policy, ZonePlanInput, plan_name, plan_zone,
+};
 pub use record::{RRset, RecordData, RecordError, RecordType, Ttl};
+pub use retry::Breaker;
 pub use serial::Serial;
+pub use states::{ConnectionState, HostState, JobState, KeyState, ZoneState};
+pub use zone::{ConflictPolicy, ConnectionId, Zone, ZoneId};

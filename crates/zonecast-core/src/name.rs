@@ -143,9 +143,9 @@ impl Name {
 
     /// Appends the uncompressed wire form, lower case.
     pub fn compose(&self, wire: &mut Vec<u8>) {
-        for label in self.labels() {
-            wire.push(label.len() as u8);
-            wire.extend_from_slice(&label);
+        for label in self.raw_labels().rev() {
+            wire.push(unescaped_len(label) as u8);
+            wire.extend(unescaped(label));
         }
         wire.push(0);
     }
@@ -159,9 +159,7 @@ impl Name {
 
     /// The labels, leaf first, unescaped.
     pub fn labels(&self) -> Vec<Vec<u8>> {
-        let mut labels: Vec<Vec<u8>> = self.raw_labels().map(unescape_key).collect();
-        labels.reverse();
-        labels
+        self.raw_labels().rev().map(|label| unescaped(label).collect()).collect()
     }
 
     /// How many labels; the root has none.
@@ -297,7 +295,7 @@ impl Name {
         self.0.starts_with(b"arpa\0in-addr\0") || self.0.starts_with(b"arpa\0ip6\0")
     }
 
-    fn raw_labels(&self) -> impl Iterator<Item = &[u8]> {
+    fn raw_labels(&self) -> impl DoubleEndedIterator<Item = &[u8]> {
         self.0.split_inclusive(|b| *b == 0).map(|label| &label[..label.len() - 1])
     }
 
@@ -306,8 +304,7 @@ impl Name {
             let _ = out.write_char('.');
             return;
         }
-        let raw: Vec<&[u8]> = self.raw_labels().collect();
-        for (index, label) in raw.iter().rev().enumerate() {
+        for (index, label) in self.raw_labels().rev().enumerate() {
             if index > 0 {
                 let _ = out.write_char('.');
             }
@@ -315,7 +312,7 @@ impl Name {
                 let _ = out.write_str(std::str::from_utf8(label).unwrap_or_default());
                 continue;
             }
-            for byte in unescape_key(label) {
+            for byte in unescaped(label) {
                 let _ = match byte {
                     b'.' | b'\\' | b'"' | b'(' | b')' | b';' | b'@' | b'$' => {
                         write!(out, "\\{}", byte as char)
@@ -418,16 +415,12 @@ fn push_decimal(key: &mut Vec<u8>, octet: u8) {
     key.push(b'0' + octet % 10);
 }
 
-fn unescape_key(label: &[u8]) -> Vec<u8> {
-    let mut bytes = Vec::with_capacity(label.len());
+fn unescaped(label: &[u8]) -> impl Iterator<Item = u8> {
     let mut rest = label.iter();
-    while let Some(byte) = rest.next() {
-        match byte {
-            1 => bytes.push(rest.next().map_or(0, |b| b - 2)),
-            other => bytes.push(*other),
-        }
-    }
-    bytes
+    std::iter::from_fn(move || match rest.next()? {
+        1 => rest.next().map(|byte| byte.saturating_sub(2)),
+        other => Some(*other),
+    })
 }
 
 fn unescaped_len(label: &[u8]) -> usize {

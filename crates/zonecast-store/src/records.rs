@@ -1,0 +1,122 @@
+//! Records that operators added: their rows, and finding them.
+
+use crate::Store;
+use crate::codec;
+use crate::error::StoreError;
+use crate::hosts::{bounds, like};
+use crate::model::*;
+use crate::sql::{Value, args, bulk, statements};
+use zonecast_core::Name;
+
+statements! {
+    RECORD = "SELECT id, name_key, rtype, data, ttl, zone_id, state, created_at, updated_at, version
+        FROM record WHERE id = $1";
+    RECORDS = "SELECT id, name_key, rtype, data, ttl, zone_id, state, created_at, updated_at, version FROM record
+        WHERE id > $1 AND ($2 = '' OR name LIKE $2 ESCAPE '!') AND ($3 = '' OR state = $3)
+        AND name_key >= $4 AND name_key < $5 AND ($6 = 0 OR zone_id = $6) ORDER BY id LIMIT $7";
+    RECORD_COUNT = "SELECT COUNT(*) FROM record
+        WHERE ($1 = '' OR name LIKE $1 ESCAPE '!') AND ($2 = '' OR state = $2)
+        AND name_key >= $3 AND name_key < $4 AND ($5 = 0 OR zone_id = $5)";
+}
+
+bulk! {
+    RECORD_INSERT [] [id: Int, name_key: Blob, name: Text, rtype: Int, data: Blob, ttl: Int, zone_id: Int,
+        state: Text, created_at: Int, updated_at: Int, version: Int] = "
+        INSERT INTO record (id, name_key, name, rtype, data, ttl, zone_id, state, created_at, updated_at, version)
+        SELECT v.id, v.name_key, v.name, v.rtype, v.data, v.ttl, v.zone_id, v.state, v.created_at, v.updated_at,
+            v.version FROM v";
+    RECORD_UPDATE [now: Int] [id: Int, expected: Int, name_key: Blob, name: Text, rtype: Int, data: Blob, ttl: Int,
+        zone_id: Int, state: Text] = "
+        UPDATE record SET name_key = v.name_key, name = v.name, rtype = v.rtype, data = v.data, ttl = v.ttl,
+            zone_id = v.zone_id, state = v.state, updated_at = x.now, version = record.version + 1
+        FROM v CROSS JOIN x WHERE record.id = v.id AND record.version = v.expected AND record.state <> 'deleting'
+        RETURNING record.id";
+    RECORDS_BY_IDS [] [id: Int] = "
+        SELECT r.id, r.name_key, r.rtype, r.data, r.ttl, r.zone_id, r.state, r.created_at, r.updated_at, r.version
+        FROM v CROSS JOIN record r WHERE r.id = v.id";
+}
+
+/// Which records to list. Everything left empty means all.
+#[derive(Clone, Default, Debug)]
+pub struct RecordFilter {
+    /// Part of the name; with `prefix` its beginning.
+    pub search: String,
+    /// Whether `search` is the beginning of the name.
+    pub prefix: bool,
+    /// One state.
+    pub state: String,
+    /// Only records at or below this name.
+    pub below: Option<Name>,
+    /// Only records bound to this zone.
+    pub zone_id: Option<i64>,
+}
+
+impl RecordFilter {
+    fn args(&self) -> [Value; 5] {
+        let (from, to) = bounds(self.below.as_ref());
+        let zone = self.zone_id.unwrap_or(0);
+        [
+            like(&self.search, self.prefix).into(),
+            self.state.as_str().into(),
+            from.into(),
+            to.into(),
+            zone.into(),
+        ]
+    }
+}
+
+type RecordTuple = (i64, Vec<u8>, i64, Vec<u8>, Option<i64>, Option<i64>, String, i64, i64, i64);
+
+fn record(row: RecordTuple) -> Result<RecordRow, StoreError> {
+    let rtype = codec::rtype(row.2)?;
+    Ok(RecordRow {
+        id: row.0,
+        name: codec::name(&row.1)?,
+        rtype,
+        values: codec::read_values(rtype, &row.3)?,
+        ttl: codec::optional_ttl(row.4)?,
+        zone_id: row.5,
+        state: row.6,
+        created_at: row.7,
+        updated_at: row.8,
+        version: row.9,
+    })
+}
+
+/// The columns of a record between its id and its times.
+pub(crate) fn push_record(out: &mut Vec<Value>, record: &RecordRow) {
+    out.extend(args![&record.name, record.name.to_string(), record.rtype, codec::values(&record.values)]);
+    out.extend(args![record.ttl, record.zone_id, record.state.as_str()]);
+}
+
+impl Store {
+    /// The record with this id.
+    pub async fn record(&self, id: i64) -> Result<Option<RecordRow>, StoreError> {
+        self.db().optional(&RECORD, args![id]).await?.map(record).transpose()
+    }
+
+    /// A page of records in the order of their ids, after `after_id`.
+    pub async fn records(
+        &self,
+        filter: &RecordFilter,
+        after_id: i64,
+        limit: usize,
+    ) -> Result<Vec<RecordRow>, StoreError> {
+        let mut values = args![after_id];
+        values.extend(filter.args());
+        values.push(limit.into());
+        self.db().all(&RECORDS, values).await?.into_iter().map(record).collect()
+    }
+
+    /// How many records a filter finds.
+    pub async fn count_records(&self, filter: &RecordFilter) -> Result<i64, StoreError> {
+        let (count,): (i64,) = self.db().one(&RECORD_COUNT, filter.args().into()).await?;
+        Ok(count)
+    }
+
+    /// The records with these ids, in no particular order; those that are not there are left out.
+    pub async fn records_by_ids(&self, ids: &[i64]) -> Result<Vec<RecordRow>, StoreError> {
+        let rows = ids.iter().map(|id| Value::from(*id)).collect();
+        self.db().bulk(&RECORDS_BY_IDS, args![], rows).await?.into_iter().map(record).collect()
+    }
+}

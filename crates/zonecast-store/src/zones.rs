@@ -1,0 +1,230 @@
+//! Zones: one zone name at one connection each.
+//!
+//! A change of the set of zones raises the zone epoch in the same transaction: registrations in flight
+//! finish first, later ones that matched before are refused and match again. A new zone starts with an
+//! empty `rematch_after`: all desired names below it have still to be marked.
+
+use crate::Store;
+use crate::codec;
+use crate::connections::changed_or_missing;
+use crate::db::{Tx, again};
+use crate::error::{DbError, StoreError};
+use crate::model::*;
+use crate::sql::{Value, args, statements};
+
+statements! {
+    ZONE = "SELECT id, name_key, connection_id, provider_zone_id, physical_id, settings, state, last_error, cuts,
+        rematch_after, listed_at, created_at, updated_at, version FROM zone WHERE id = $1";
+    ZONES = "SELECT id, name_key, connection_id, provider_zone_id, physical_id, settings, state, last_error, cuts,
+        rematch_after, listed_at, created_at, updated_at, version FROM zone ORDER BY id";
+    ZONES_AT = "SELECT id, name_key, connection_id, provider_zone_id, physical_id, settings, state, last_error, cuts,
+        rematch_after, listed_at, created_at, updated_at, version FROM zone WHERE connection_id = $1 ORDER BY id";
+    ZONE_ADD = "INSERT INTO zone (name_key, connection_id, provider_zone_id, physical_id, settings, state, last_error,
+        cuts, rematch_after, listed_at, owned, created_at, updated_at, version)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, 0, $11, $11, 1) RETURNING id";
+    ZONE_PHYSICAL = "SELECT id FROM zone WHERE physical_id = $1 AND state <> 'deleting' AND id <> $2";
+    ZONE_SET = "UPDATE zone SET provider_zone_id = $3, physical_id = $4, settings = $5, state = $6, last_error = $7,
+        cuts = $8, listed_at = $9, updated_at = $10, version = version + 1 WHERE id = $1 AND version = $2";
+    ZONE_STATE = "UPDATE zone SET state = $2, last_error = $3 WHERE id = $1";
+    ZONE_LISTED = "UPDATE zone SET listed_at = $2, cuts = $3 WHERE id = $1";
+    ZONE_REMATCH = "UPDATE zone SET rematch_after = $2 WHERE id = $1";
+    ZONE_REMOVE = "DELETE FROM zone WHERE id = $1";
+    ZONE_NAMES = "DELETE FROM name_state WHERE zone_id = $1";
+    ZONE_KEYS = "DELETE FROM key_state WHERE zone_id = $1";
+    ZONE_OUTCOMES = "DELETE FROM outcome WHERE zone_id = $1";
+    ZONE_DRIFT = "DELETE FROM drift WHERE zone_id = $1";
+    ZONE_FAREWELLS = "DELETE FROM farewell WHERE zone_id = $1";
+    ZONE_REMOVALS = "DELETE FROM removal_window WHERE zone_id = $1";
+    ZONE_FAILURES = "DELETE FROM job_failed WHERE zone_id = $1";
+    ZONE_JOBS = "SELECT job_id, COUNT(*) FROM name_state WHERE zone_id = $1 AND job_id IS NOT NULL GROUP BY job_id";
+    JOB_ZONE_GONE = "UPDATE job SET open = open - $2, total = total - $2 WHERE id = $1";
+    IMPLICIT_GONE = "DELETE FROM connection WHERE id = $1 AND implicit = 1
+        AND NOT EXISTS (SELECT 1 FROM zone WHERE connection_id = $1)";
+}
+
+type ZoneTuple = (
+    i64,
+    Vec<u8>,
+    i64,
+    Option<String>,
+    String,
+    String,
+    String,
+    Option<String>,
+    Vec<u8>,
+    Option<Vec<u8>>,
+    Option<i64>,
+    i64,
+    i64,
+    i64,
+);
+
+fn zone(row: ZoneTuple) -> Result<ZoneRow, StoreError> {
+    Ok(ZoneRow {
+        id: row.0,
+        name: codec::name(&row.1)?,
+        connection_id: row.2,
+        provider_zone_id: row.3,
+        physical_id: row.4,
+        settings: codec::json(&row.5)?,
+        state: row.6,
+        last_error: row.7,
+        cuts: codec::read_names(&row.8)?,
+        rematch_after: row.9,
+        listed_at: row.10,
+        created_at: row.11,
+        updated_at: row.12,
+        version: row.13,
+    })
+}
+
+impl Store {
+    /// The zone with this id.
+    pub async fn zone(&self, id: i64) -> Result<Option<ZoneRow>, StoreError> {
+        self.db().optional(&ZONE, args![id]).await?.map(zone).transpose()
+    }
+
+    /// All zones in the order of their ids.
+    pub async fn zones(&self) -> Result<Vec<ZoneRow>, StoreError> {
+        self.db().all(&ZONES, args![]).await?.into_iter().map(zone).collect()
+    }
+
+    /// All zones together with the epoch they make up: what matching needs.
+    pub async fn zones_with_epoch(&self) -> Result<(Vec<ZoneRow>, i64), StoreError> {
+        // The epoch first: should a zone change in between, the match is merely refused.
+        let epoch = self.epoch().await?;
+        Ok((self.zones().await?, epoch))
+    }
+
+    /// The zones of one connection.
+    pub async fn zones_at(&self, connection_id: i64) -> Result<Vec<ZoneRow>, StoreError> {
+        self.db().all(&ZONES_AT, args![connection_id]).await?.into_iter().map(zone).collect()
+    }
+
+    /// Stores a new zone, raises the epoch, and leaves all names below it to be marked
+    /// (`rematch_after` is empty, whatever `row` says). A zone of the same `physical_id` is a
+    /// `Constraint` that names it.
+    pub async fn add_zone(&self, row: &ZoneRow, audit: &[NewAudit]) -> Result<ZoneRow, StoreError> {
+        let mut tx = self.db().begin().await?;
+        let now = self.clock(&mut tx).await?;
+        crate::meta::raise_epoch(&mut tx).await?;
+        refuse_twin(&mut tx, row, 0).await?;
+        let mut values = args![&row.name, row.connection_id, &row.provider_zone_id, row.physical_id.as_str()];
+        values.extend(args![codec::to_json(&row.settings)?, row.state.as_str(), &row.last_error]);
+        values.extend(args![codec::names(&row.cuts), Vec::new(), row.listed_at, now]);
+        let (id,): (i64,) = tx.one(&ZONE_ADD, values).await?;
+        crate::audit::insert(&mut tx, audit, now).await?;
+        let stored = zone(tx.one(&ZONE, args![id]).await?)?;
+        tx.commit().await?;
+        Ok(stored)
+    }
+
+    /// Stores a zone anew if it still has the version of `row`, and raises the epoch; gives the new
+    /// version. Name and connection never change; `rematch_after` is left to [`Store::rematch_zone`].
+    pub async fn update_zone(&self, row: &ZoneRow, audit: &[NewAudit]) -> Result<i64, StoreError> {
+        let mut tx = self.db().begin().await?;
+        let now = self.clock(&mut tx).await?;
+        crate::meta::raise_epoch(&mut tx).await?;
+        refuse_twin(&mut tx, row, row.id).await?;
+        let mut values = args![row.id, row.version, &row.provider_zone_id, row.physical_id.as_str()];
+        values.extend(args![codec::to_json(&row.settings)?, row.state.as_str(), &row.last_error]);
+        values.extend(args![codec::names(&row.cuts), row.listed_at, now]);
+        if tx.execute(&ZONE_SET, values).await? == 0 {
+            let found: Option<ZoneTuple> = tx.optional(&ZONE, args![row.id]).await?;
+            return Err(changed_or_missing(found.is_some(), "zone", row.id));
+        }
+        crate::audit::insert(&mut tx, audit, now).await?;
+        tx.commit().await?;
+        Ok(row.version + 1)
+    }
+
+    /// Stores how the zone fares (`ok`, `parked`, `paused`, `deleting`). The version stays. The epoch
+    /// is raised only for `deleting`, which takes it out of matching.
+    pub async fn set_zone_state(
+        &self,
+        id: i64,
+        state: &str,
+        last_error: Option<&str>,
+    ) -> Result<(), StoreError> {
+        let mut tx = self.db().begin().await?;
+        if state == "deleting" {
+            crate::meta::raise_epoch(&mut tx).await?;
+        }
+        found(tx.execute(&ZONE_STATE, args![id, state, last_error]).await?, id)?;
+        Ok(tx.commit().await?)
+    }
+
+    /// Stores what a whole listing of the zone showed: when, and the delegations in it.
+    pub async fn zone_listed(
+        &self,
+        id: i64,
+        at: Millis,
+        cuts: &[zonecast_core::Name],
+    ) -> Result<(), StoreError> {
+        found(self.db().execute(&ZONE_LISTED, args![id, at, codec::names(cuts)]).await?, id)
+    }
+
+    /// Lets all names below the zone be marked again, from the first one.
+    pub async fn rematch_zone(&self, id: i64) -> Result<(), StoreError> {
+        found(self.db().execute(&ZONE_REMATCH, args![id, Vec::new()]).await?, id)
+    }
+
+    /// Forgets a zone with everything known of its names; nothing is done at its provider. Jobs no
+    /// longer wait for its names, an implicit connection goes with its last zone.
+    pub async fn remove_zone(&self, id: i64, audit: &[NewAudit]) -> Result<(), StoreError> {
+        let removed: Result<(), StoreError> = again!(self.try_remove(id, audit).await);
+        removed?;
+        self.reap().await?;
+        Ok(())
+    }
+
+    async fn try_remove(&self, id: i64, audit: &[NewAudit]) -> Result<(), DbError> {
+        let mut tx = self.db().begin().await?;
+        let now = self.clock(&mut tx).await?;
+        crate::meta::raise_epoch(&mut tx).await?;
+        // Locked first: results of a pass that is under way are stored before or not at all.
+        let _: Option<(i64,)> = tx.optional(&crate::results::ZONE_HERE, args![id]).await?;
+        let row: Option<ZoneTuple> = tx.optional(&ZONE, args![id]).await?;
+        let row = zone(row.ok_or(StoreError::NotFound { what: "zone", id })?)?;
+        let jobs: Vec<(i64, i64)> = tx.all(&ZONE_JOBS, args![id]).await?;
+        for (job, count) in &jobs {
+            tx.execute(&JOB_ZONE_GONE, args![*job, *count]).await?;
+        }
+        for statement in [
+            &ZONE_NAMES,
+            &ZONE_KEYS,
+            &ZONE_OUTCOMES,
+            &ZONE_DRIFT,
+            &ZONE_FAREWELLS,
+            &ZONE_REMOVALS,
+            &ZONE_FAILURES,
+            &ZONE_REMOVE,
+        ] {
+            tx.execute(statement, args![id]).await?;
+        }
+        tx.execute(&IMPLICIT_GONE, args![row.connection_id]).await?;
+        let jobs: Vec<i64> = jobs.into_iter().map(|(job, _)| job).collect();
+        crate::jobs::finish(&mut tx, &jobs, now).await?;
+        crate::audit::insert(&mut tx, audit, now).await?;
+        tx.commit().await
+    }
+}
+
+async fn refuse_twin(tx: &mut Tx, row: &ZoneRow, own_id: i64) -> Result<(), DbError> {
+    if row.state == "deleting" {
+        return Ok(());
+    }
+    let values: Vec<Value> = args![row.physical_id.as_str(), own_id];
+    let twin: Option<(i64,)> = tx.optional(&ZONE_PHYSICAL, values).await?;
+    match twin {
+        Some((by,)) => {
+            let what = format!("zone {} at this place (zone {by})", row.name);
+            Err(StoreError::Constraint { what, by: Some(by) }.into())
+        }
+        None => Ok(()),
+    }
+}
+
+fn found(count: u64, id: i64) -> Result<(), StoreError> {
+    if count == 0 { Err(StoreError::NotFound { what: "zone", id }) } else { Ok(()) }
+}

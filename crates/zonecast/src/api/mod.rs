@@ -1,0 +1,103 @@
+//! The REST API: one file per resource, each handler a few lines over `service`.
+//!
+//! Nothing is decided here but how HTTP spells it. The layers, from the outside: a panic becomes a
+//! 500, every call is counted, the body is bounded, the gate lets in who has a key and a role, an
+//! `Idempotency-Key` replays, and then the route. Whatever is wrong comes back as one
+//! [`Problem`](crate::problem::Problem); no framework error reaches a caller.
+
+mod audit;
+mod connections;
+mod extract;
+mod gate;
+mod health;
+mod hosts;
+mod idempotency;
+mod jobs;
+mod keys;
+mod names;
+mod openapi;
+mod pools;
+mod records;
+mod reply;
+mod work;
+mod zones;
+
+pub use gate::required_role;
+pub use reply::{Answer, ListAnswer, WithJob};
+
+use crate::app::App;
+use crate::problem::Problem;
+use crate::service::Caller;
+use axum::Router;
+use axum::extract::DefaultBodyLimit;
+use axum::middleware::from_fn_with_state;
+use axum::response::{IntoResponse, Response};
+use std::sync::Arc;
+use utoipa_axum::router::OpenApiRouter;
+
+/// What every handler can reach.
+#[derive(Clone)]
+pub struct ApiState {
+    app: App,
+    keys: Arc<gate::Keys>,
+}
+
+/// The API of a running Zonecast, to be served over HTTP.
+pub fn router(app: App) -> Router {
+    let limit = app.config.api.body_bytes_max;
+    let keys = Arc::new(gate::Keys::new(app.config.api.calls_per_second));
+    let state = ApiState { app, keys };
+    let (routes, spec) = OpenApiRouter::new().nest("/api/v1", resources()).split_for_parts();
+    routes
+        .merge(health::routes())
+        .merge(openapi::routes(spec))
+        .fallback(no_route)
+        .method_not_allowed_fallback(no_method)
+        .layer(from_fn_with_state(state.clone(), idempotency::replay))
+        .layer(from_fn_with_state(state.clone(), gate::guard))
+        .layer(DefaultBodyLimit::max(limit))
+        .layer(axum::middleware::from_fn(health::count))
+        .layer(tower_http::catch_panic::CatchPanicLayer::custom(panicked))
+        .with_state(state)
+}
+
+/// The same for a caller inside this process, who needs no key: a command without a daemon, the
+/// library. Never serve this one.
+pub fn local_router(app: App, caller: Caller) -> Router {
+    router(app).layer(axum::Extension(caller))
+}
+
+/// The description of every route, OpenAPI 3.1, as `/api/openapi.json` gives it.
+pub fn description() -> serde_json::Value {
+    let (_, spec) = OpenApiRouter::new().nest("/api/v1", resources()).split_for_parts();
+    openapi::finish(spec)
+}
+
+fn resources() -> OpenApiRouter<ApiState> {
+    OpenApiRouter::new()
+        .merge(hosts::routes())
+        .merge(zones::routes())
+        .merge(connections::routes())
+        .merge(records::routes())
+        .merge(pools::routes())
+        .merge(jobs::routes())
+        .merge(audit::routes())
+        .merge(names::routes())
+        .merge(work::routes())
+        .merge(keys::routes())
+}
+
+async fn no_route() -> Problem {
+    Problem::new(404, "there is nothing at this path; GET /api/openapi.json lists every route")
+}
+
+async fn no_method() -> Problem {
+    Problem::new(405, "this path does not know this method")
+}
+
+fn panicked(panic: Box<dyn std::any::Any + Send + 'static>) -> Response {
+    let words = panic.downcast_ref::<String>().map(String::as_str);
+    let words = words.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("no words");
+    tracing::error!(panic = words, "a call stopped with a bug");
+    Problem::new(500, "this call met a bug; the log has the details").into_response()
+}

@@ -1,0 +1,160 @@
+//! The configuration file, its defaults and what the environment and the command line put over it.
+//!
+//! One TOML file with a format version; unknown keys are refused. Every default lives here and in
+//! `config.defaults.toml`, and a test holds the two together.
+
+use serde::{Deserialize, Serialize};
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use zonecast_core::{Name, Ttl};
+
+/// Everything a daemon needs to know before it opens its store.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Config {
+    /// Format of this file.
+    pub version: u32,
+    /// Data folder.
+    pub data: PathBuf,
+    /// `sqlite` (in the data folder) or `postgres://...`.
+    pub store: String,
+    /// Where the API and the page listen.
+    pub http: SocketAddr,
+    /// Where the embedded authority listens.
+    pub dns: SocketAddr,
+    /// How the work is done.
+    pub engine: EngineConfig,
+    /// What new embedded zones start with.
+    pub authority: AuthorityConfig,
+    /// Limits of the API.
+    pub api: ApiConfig,
+    /// The provisioning side (S5.19-22).
+    pub orchestrator: Orchestrator,
+}
+
+/// How the work is done.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct EngineConfig {
+    /// How long a lease on a budget group lasts; another node takes over after that.
+    pub lease_seconds: u64,
+    /// The longest a provider call may take; always inside the lease.
+    pub call_seconds: u64,
+    /// Most names in one pass over a zone.
+    pub batch_names: usize,
+    /// How often due work is looked for when nobody signals.
+    pub poll_millis: u64,
+    /// Most calls a second to one budget group, where the provider names no limit of its own.
+    pub calls_per_second: u32,
+}
+
+/// What new embedded zones start with.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct AuthorityConfig {
+    /// Name servers of new zones; the first one is the SOA's primary. Empty: `ns1.<zone>`.
+    pub name_servers: Vec<Name>,
+    /// Mailbox of the SOA, as a name. Empty: `hostmaster.<zone>`.
+    pub mailbox: Option<Name>,
+    /// Answers a second to one client network before answers are withheld; 0 switches it off.
+    pub answers_per_second: u32,
+}
+
+/// Limits of the API.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct ApiConfig {
+    /// Calls a second one key may make; 0 switches the limit off.
+    pub calls_per_second: u32,
+    /// Largest body taken, in bytes.
+    pub body_bytes_max: usize,
+}
+
+/// The table `[orchestrator]`.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Orchestrator {
+    /// `[orchestrator.dns]`.
+    pub dns: OrchestratorDns,
+}
+
+/// The table `[orchestrator.dns]` (S5.19-22, X1).
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct OrchestratorDns {
+    /// Where CoreDNS answers, in any spelling: `http://host:53`, `dns://host:53`, `host:53`.
+    pub coredns_url: String,
+    /// Hosts are written when they are registered; else only when they are synced.
+    pub auto_register: bool,
+    /// TTL of records whose host, zone and pool name none.
+    pub ttl: Ttl,
+}
+
+impl Default for Config {
+    fn default() -> Config {
+        Config {
+            version: 1,
+            data: PathBuf::from("./zonecast-data"),
+            store: "sqlite".to_owned(),
+            http: SocketAddr::from(([127, 0, 0, 1], 8053)),
+            dns: SocketAddr::from(([127, 0, 0, 1], 5300)),
+            engine: EngineConfig::default(),
+            authority: AuthorityConfig::default(),
+            api: ApiConfig::default(),
+            orchestrator: Orchestrator::default(),
+        }
+    }
+}
+
+impl Default for EngineConfig {
+    fn default() -> EngineConfig {
+        EngineConfig {
+            lease_seconds: 30,
+            call_seconds: 15,
+            batch_names: 5_000,
+            poll_millis: 1_000,
+            calls_per_second: 0,
+        }
+    }
+}
+
+impl Default for ApiConfig {
+    fn default() -> ApiConfig {
+        ApiConfig { calls_per_second: 0, body_bytes_max: 8 * 1024 * 1024 }
+    }
+}
+
+impl Default for OrchestratorDns {
+    fn default() -> OrchestratorDns {
+        OrchestratorDns {
+            coredns_url: "http://localhost:53".to_owned(),
+            auto_register: true,
+            ttl: Ttl::DEFAULT,
+        }
+    }
+}
+
+impl Config {
+    /// Reads a file; the error shows the line and says what is not known there.
+    pub fn read(path: &Path) -> anyhow::Result<Config> {
+        let text = std::fs::read_to_string(path)
+            .map_err(|error| anyhow::anyhow!("cannot read {}: {error}", path.display()))?;
+        let config: Config =
+            toml::from_str(&text).map_err(|error| anyhow::anyhow!("{}: {error}", path.display()))?;
+        anyhow::ensure!(
+            config.version == 1,
+            "{}: version {} is newer than this program",
+            path.display(),
+            config.version
+        );
+        Ok(config)
+    }
+
+    /// What to open as the store: the URL, or the path of the SQLite file.
+    pub fn store_url(&self) -> String {
+        match self.store.as_str() {
+            "sqlite" => self.data.join("zonecast.db").display().to_string(),
+            url => url.to_owned(),
+        }
+    }
+}

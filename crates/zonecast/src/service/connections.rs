@@ -1,0 +1,258 @@
+//! Connections: accounts at providers, with their secrets.
+
+use super::input::{Errors, Form};
+use super::secrets::{Stored, known_kind, masked, plain_map, same_secrets, save};
+use super::view::{ConnectionView, TestView};
+use super::write::audit;
+use super::{Caller, Expected};
+use crate::app::App;
+use crate::catalog::View;
+use crate::problem::Problem;
+use serde_json::Value;
+use std::time::{Duration, Instant};
+use zonecast_core::Name;
+use zonecast_providers::ZoneRef;
+use zonecast_providers::fields::Settings;
+use zonecast_store::{ConnectionRow, StoreError};
+
+/// How long a test may take.
+pub const TEST_PATIENCE: Duration = Duration::from_secs(15);
+
+/// Every connection, by id.
+pub fn list(app: &App) -> Vec<ConnectionView> {
+    let view = app.catalog.view();
+    view.connections.values().map(|entry| view_of(&entry.row, &view)).collect()
+}
+
+/// One connection.
+pub async fn get(app: &App, id: i64) -> Result<ConnectionView, Problem> {
+    let row = row(app, id).await?;
+    Ok(view_of(&row, &app.catalog.view()))
+}
+
+async fn row(app: &App, id: i64) -> Result<ConnectionRow, Problem> {
+    app.store.connection(id).await?.ok_or_else(|| Problem::missing("connection", id))
+}
+
+fn view_of(row: &ConnectionRow, view: &View) -> ConnectionView {
+    let zones = view.zones.values().filter(|zone| zone.row.connection_id == row.id).count();
+    ConnectionView::of(row, masked(&row.settings, &row.secrets), zones)
+}
+
+/// Adds a connection.
+pub async fn create(app: &App, caller: &Caller, body: &Value) -> Result<ConnectionView, Problem> {
+    let row = new_row(body)?;
+    let stored = add(app, caller, row).await?;
+    get(app, stored.id).await
+}
+
+fn new_row(body: &Value) -> Result<ConnectionRow, Problem> {
+    let mut errors = Errors::default();
+    let mut form = Form::body(body)?;
+    let name = form.line("name", 100, &mut errors).value();
+    let provider = form.line("provider", 50, &mut errors).value();
+    let group = form.line("budget_group", 100, &mut errors).value();
+    let settings = form.object("settings", &mut errors).value();
+    form.finish(&mut errors);
+    if name.is_none() && !errors.names("/name") {
+        errors.add("/name", "is missing");
+    }
+    if provider.is_none() && !errors.names("/provider") {
+        errors.add("/provider", "is missing");
+    }
+    let empty = serde_json::Map::new();
+    let kind = provider.as_deref().and_then(|name| known_kind(name, &mut errors));
+    let settings = kind.and_then(|kind| save(&kind, settings.unwrap_or(&empty), None, &mut errors));
+    errors.into_result(())?;
+    let (Some(name), Some(provider), Some(settings)) = (name, provider, settings) else {
+        return Err(Problem::new(422, "the connection is not complete"));
+    };
+    Ok(fresh(name, provider, &settings, group.unwrap_or_default(), false))
+}
+
+/// A row that is not stored yet.
+pub fn fresh(
+    name: String,
+    provider: String,
+    settings: &Settings,
+    budget_group: String,
+    implicit: bool,
+) -> ConnectionRow {
+    ConnectionRow {
+        id: 0,
+        name,
+        provider,
+        settings: plain_map(settings),
+        secrets: settings.secrets.clone(),
+        budget_group,
+        implicit,
+        state: "ok".to_owned(),
+        last_error: None,
+        failures: 0,
+        open_until: 0,
+        created_at: 0,
+        updated_at: 0,
+        version: 0,
+    }
+}
+
+/// Stores a new connection and takes it into the catalog.
+pub async fn add(app: &App, caller: &Caller, row: ConnectionRow) -> Result<ConnectionRow, Problem> {
+    app.catalog.connect(&row).map_err(|words| Problem::field("/settings", words))?;
+    let line = audit(caller, "connection.add", format!("connection:{}", row.name));
+    let stored = app.store.add_connection(&row, &[line]).await.map_err(|error| taken(error, &row.name))?;
+    app.catalog.reload().await?;
+    Ok(stored)
+}
+
+fn taken(error: StoreError, name: &str) -> Problem {
+    match error {
+        StoreError::Constraint { by, .. } => {
+            let which = by.map_or_else(String::new, |id| format!(", id {id}"));
+            Problem::conflict("/name", format!("there is a connection named {name:?} already{which}"))
+        }
+        error => error.into(),
+    }
+}
+
+/// Changes a connection by a JSON merge patch.
+pub async fn patch(
+    app: &App,
+    caller: &Caller,
+    id: i64,
+    body: &Value,
+    expected: Expected,
+) -> Result<ConnectionView, Problem> {
+    let mut row = row(app, id).await?;
+    expected.check(row.version)?;
+    let mut errors = Errors::default();
+    let mut form = Form::body(body)?;
+    if let Some(name) = form.line("name", 100, &mut errors).value() {
+        row.name = name;
+    }
+    if form.line("provider", 50, &mut errors).value().is_some_and(|provider| provider != row.provider) {
+        errors.add("/provider", "cannot be changed: add another connection");
+    }
+    if let Some(group) = form.line("budget_group", 100, &mut errors).value() {
+        row.budget_group = group;
+    }
+    let given = form.object("settings", &mut errors).value();
+    form.ignore(&[
+        "id",
+        "implicit",
+        "state",
+        "last_error",
+        "open_until",
+        "zones",
+        "created_at",
+        "updated_at",
+        "version",
+        "notes",
+    ]);
+    form.finish(&mut errors);
+    change_settings(&mut row, given, &mut errors);
+    errors.into_result(())?;
+    row.implicit = false;
+    update(app, caller, row).await
+}
+
+/// Puts given settings over a row, by the rule for secrets.
+pub fn change_settings(
+    row: &mut ConnectionRow,
+    given: Option<&serde_json::Map<String, Value>>,
+    errors: &mut Errors,
+) {
+    let (Some(given), Some(kind)) = (given, zonecast_providers::fields::kind(&row.provider)) else { return };
+    let stored = Stored { plain: &row.settings, secrets: &row.secrets };
+    let Some(settings) = save(&kind, given, Some(stored), errors) else { return };
+    let same = plain_map(&settings) == row.settings && same_secrets(&settings.secrets, &row.secrets);
+    row.settings = plain_map(&settings);
+    row.secrets = settings.secrets;
+    // Whatever was wrong before may be right now.
+    if !same && row.state != "paused" {
+        row.state = "ok".to_owned();
+        row.last_error = None;
+        row.failures = 0;
+        row.open_until = 0;
+    }
+}
+
+/// Stores a changed connection, lets it be tried at once, and says who else uses it.
+pub async fn update(app: &App, caller: &Caller, row: ConnectionRow) -> Result<ConnectionView, Problem> {
+    app.catalog.connect(&row).map_err(|words| Problem::field("/settings", words))?;
+    let line = audit(caller, "connection.set", format!("connection:{}", row.id));
+    app.store.update_connection(&row, &[line]).await.map_err(|error| match error {
+        StoreError::Changed { .. } => {
+            Problem::new(412, "the connection was changed meanwhile: read it again")
+        }
+        error => taken(error, &row.name),
+    })?;
+    app.store
+        .set_connection_state(row.id, &row.state, row.last_error.as_deref(), row.failures, row.open_until)
+        .await?;
+    app.catalog.reload().await?;
+    app.engine.wake();
+    let mut view = get(app, row.id).await?;
+    if view.zones > 1 {
+        view.notes.push(format!("used by {} zones", view.zones));
+    }
+    Ok(view)
+}
+
+/// Removes a connection without zones.
+pub async fn remove(app: &App, caller: &Caller, id: i64, expected: Expected) -> Result<(), Problem> {
+    let row = row(app, id).await?;
+    expected.check(row.version)?;
+    let line = audit(caller, "connection.remove", format!("connection:{id}"));
+    app.store.remove_connection(id, &[line]).await.map_err(|error| match error {
+        StoreError::Constraint { by, .. } => {
+            let zone = by.map_or_else(String::new, |id| format!(", such as zone {id}"));
+            Problem::new(409, format!("connection {id} still has zones{zone}: remove them first"))
+        }
+        error => error.into(),
+    })?;
+    app.catalog.reload().await?;
+    Ok(())
+}
+
+/// Whether the connection works, seen at the first of its zones (or at a name given).
+pub async fn test(app: &App, id: i64, body: &Value) -> Result<TestView, Problem> {
+    let row = row(app, id).await?;
+    let mut errors = Errors::default();
+    let mut form = Form::body(body)?;
+    let name = form.parsed("zone", &mut errors, Name::parse).value();
+    form.finish(&mut errors);
+    errors.into_result(())?;
+    let view = app.catalog.view();
+    let first = view.zones.values().find(|zone| zone.row.connection_id == id);
+    let reference = match (name, first) {
+        (Some(name), _) => ZoneRef::new(name),
+        (None, Some(zone)) => zone.reference(Instant::now() + TEST_PATIENCE),
+        (None, None) => {
+            return Err(Problem::field(
+                "/zone",
+                "is missing: this connection has no zone yet, so name one to test with",
+            ));
+        }
+    };
+    run_test(app, &row, reference).await
+}
+
+/// Calls the provider's test, bounded in time.
+pub async fn run_test(app: &App, row: &ConnectionRow, mut zone: ZoneRef) -> Result<TestView, Problem> {
+    let provider = app.catalog.connect(row).map_err(|words| Problem::field("/settings", words))?;
+    zone.deadline = Instant::now() + TEST_PATIENCE;
+    let report = tokio::time::timeout(TEST_PATIENCE, provider.test(&zone)).await;
+    Ok(report.map_or_else(
+        |_| TestView {
+            ok: false,
+            reachable: false,
+            authorised: false,
+            zone_matches: false,
+            can_write: false,
+            message: format!("no answer within {} seconds", TEST_PATIENCE.as_secs()),
+            advice: Vec::new(),
+        },
+        TestView::from,
+    ))
+}

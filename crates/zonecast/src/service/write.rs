@@ -1,0 +1,209 @@
+//! How a wish is stored: matched with the zones in force, and matched again as long as they change.
+//!
+//! The store refuses a write whose matching is older than the zones (`StaleEpoch`); then the catalog
+//! is read again and the write built anew, a few times. Whoever gets `Ok` may answer "202": what was
+//! answered is never lost.
+
+use super::Caller;
+use crate::app::App;
+use crate::catalog::View;
+use crate::problem::Problem;
+use serde::{Deserialize, Serialize};
+use zonecast_store::{
+    ClaimRow, NewAudit, NewClaim, NewJob, OwnerWrite, Priority, Remember, StoreError, WriteContext,
+    WriteResult, Written,
+};
+
+/// How often a write is tried that meets somebody else's.
+pub const TRIES: usize = 5;
+
+/// The words by which a lost race is known inside this module's callers.
+const CHANGED: &str = "it was changed meanwhile";
+const TAKEN: &str = "taken by ";
+
+/// Who wishes, how urgently, and what job watches.
+pub struct Wish<'a> {
+    /// Who calls.
+    pub caller: &'a Caller,
+    /// The audit's word, such as `host.add`; also the job's kind.
+    pub action: String,
+    /// The job's line for a person.
+    pub title: String,
+    /// How urgent.
+    pub priority: Priority,
+    /// Rewrite also what is equal.
+    pub rewrite: bool,
+    /// Take over neighbours' values, once.
+    pub take_over: bool,
+}
+
+impl<'a> Wish<'a> {
+    /// A wish somebody waits for.
+    pub fn new(caller: &'a Caller, action: &str, title: String) -> Wish<'a> {
+        Wish {
+            caller,
+            action: action.to_owned(),
+            title,
+            priority: Priority::Interactive,
+            rewrite: false,
+            take_over: false,
+        }
+    }
+
+    fn context(&self, epoch: i64) -> WriteContext {
+        WriteContext {
+            actor: self.caller.actor.clone(),
+            source: self.caller.source.clone(),
+            epoch,
+            priority: self.priority,
+            asked: true,
+            rewrite: self.rewrite,
+            take_over: self.take_over,
+            job: Some(NewJob { kind: self.action.clone(), title: self.title.clone() }),
+            action: self.action.clone(),
+        }
+    }
+}
+
+/// Stores the writes that `build` makes of the zones in force, and wakes the engine.
+pub async fn many(
+    app: &App,
+    wish: &Wish<'_>,
+    build: impl Fn(&View) -> Result<Vec<OwnerWrite>, Problem>,
+) -> Result<Written, Problem> {
+    let mut view = app.catalog.view();
+    for _ in 0..TRIES {
+        let writes = build(&view)?;
+        match store(app, wish, &writes, view.epoch).await {
+            Err(StoreError::StaleEpoch { .. }) => view = app.catalog.reload().await?,
+            Err(error) => return Err(error.into()),
+            Ok(written) => {
+                app.engine.wake();
+                return Ok(written);
+            }
+        }
+    }
+    Err(too_busy())
+}
+
+/// Stores the writes; a call that was stored before, under the same idempotency key, gives what it
+/// gave then.
+async fn store(app: &App, wish: &Wish<'_>, writes: &[OwnerWrite], epoch: i64) -> Result<Written, StoreError> {
+    let context = wish.context(epoch);
+    let Some(once) = &wish.caller.once else { return app.store.write_owners(writes, &context).await };
+    let key = format!("{} written", once.key);
+    let remember = Remember {
+        key: &key,
+        principal: &once.principal,
+        body_hash: once.body_hash,
+        answer: &|written| (202, Receipt::of(written)),
+    };
+    match app.store.write_owners_once(writes, &context, Some(&remember)).await {
+        Err(StoreError::AlreadyAnswered) => {
+            let first = app.store.recall(&key, &once.principal).await?.ok_or(StoreError::AlreadyAnswered)?;
+            Receipt::read(&first.body).ok_or(StoreError::AlreadyAnswered)
+        }
+        other => other,
+    }
+}
+
+/// The call's idempotency key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Once {
+    /// As the caller gave it.
+    pub key: String,
+    /// Who called.
+    pub principal: String,
+    /// SHA-256 of path and body.
+    pub body_hash: [u8; 32],
+}
+
+/// What a write gave out, as its transaction remembers it.
+#[derive(Serialize, Deserialize)]
+struct Receipt {
+    job_id: Option<i64>,
+    results: Vec<Receipted>,
+}
+
+#[derive(Serialize, Deserialize)]
+enum Receipted {
+    Stored(i64, i64),
+    Taken(i64),
+    Changed,
+    Missing,
+}
+
+impl Receipt {
+    fn of(written: &Written) -> String {
+        let results = written.results.iter().map(|result| match result {
+            WriteResult::Stored { id, version } => Receipted::Stored(*id, *version),
+            WriteResult::NameTaken { by } => Receipted::Taken(*by),
+            WriteResult::Changed => Receipted::Changed,
+            WriteResult::Missing => Receipted::Missing,
+        });
+        let receipt = Receipt { job_id: written.job_id, results: results.collect() };
+        serde_json::to_string(&receipt).unwrap_or_default()
+    }
+
+    fn read(text: &str) -> Option<Written> {
+        let receipt: Receipt = serde_json::from_str(text).ok()?;
+        let results = receipt.results.into_iter().map(|result| match result {
+            Receipted::Stored(id, version) => WriteResult::Stored { id, version },
+            Receipted::Taken(by) => WriteResult::NameTaken { by },
+            Receipted::Changed => WriteResult::Changed,
+            Receipted::Missing => WriteResult::Missing,
+        });
+        Some(Written { results: results.collect(), job_id: receipt.job_id, zones: Vec::new() })
+    }
+}
+
+/// Stores one write; its owner's id and the job.
+pub async fn one(
+    app: &App,
+    wish: &Wish<'_>,
+    build: impl Fn(&View) -> Result<OwnerWrite, Problem>,
+) -> Result<(i64, Option<i64>), Problem> {
+    let written = many(app, wish, |view| Ok(vec![build(view)?])).await?;
+    match written.results.first() {
+        Some(WriteResult::Stored { id, .. }) => Ok((*id, written.job_id)),
+        Some(WriteResult::NameTaken { by }) => Err(Problem::new(409, format!("{TAKEN}{by}"))),
+        Some(WriteResult::Missing) => Err(Problem::new(404, "it is gone")),
+        Some(WriteResult::Changed) | None => Err(Problem::new(412, CHANGED)),
+    }
+}
+
+/// The host that has the name, where that is the problem.
+pub fn taken_by(problem: &Problem) -> Option<i64> {
+    problem.detail.strip_prefix(TAKEN)?.parse().ok()
+}
+
+/// Whether somebody else was faster: read again, try again.
+pub fn was_changed(problem: &Problem) -> bool {
+    problem.status == 412 && problem.detail == CHANGED
+}
+
+/// Everybody changes the same thing.
+pub fn too_busy() -> Problem {
+    Problem::new(503, "this is being changed by others all the time; nothing was stored, please try again")
+}
+
+/// A claim as it would be stored anew.
+pub fn as_new(claim: ClaimRow) -> NewClaim {
+    NewClaim { name: claim.name, data: claim.data, ttl: claim.ttl, zone_id: claim.zone_id }
+}
+
+/// An audit line of this caller.
+pub fn audit(caller: &Caller, action: &str, object: String) -> NewAudit {
+    audit_with(caller, action, object, serde_json::json!({}))
+}
+
+/// An audit line with details; never put a secret there.
+pub fn audit_with(caller: &Caller, action: &str, object: String, detail: serde_json::Value) -> NewAudit {
+    NewAudit {
+        actor: caller.actor.clone(),
+        source: caller.source.clone(),
+        action: action.to_owned(),
+        object,
+        detail,
+    }
+}

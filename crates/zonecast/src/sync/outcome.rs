@@ -1,0 +1,359 @@
+//! What became of a pass: the rows, the job's lines, the audit, in one transaction under the fence.
+//!
+//! A name is done when every key at it has an answer that only a new wish can change; anything that
+//! time can change (a refused connection, somebody else's record in the way) is tried again with
+//! backoff and healed by the same path.
+
+use super::desired::Wanted;
+use super::group::Turn;
+use super::pass::{Work, ours_at};
+use super::trouble::{self, Trouble};
+use zonecast_core::plan::{KeyPlan, KeyVerdict, NamePlan};
+use zonecast_core::{ClaimVerdict, Observed, RRset, RecordData, RecordType, Ttl, retry};
+use zonecast_providers::{ErrorClass, Outcome, ProviderError};
+use zonecast_store::{DirtyName, KeyRow, NameResult, NewAudit, StoreError};
+
+/// A pass's plans beside what the provider did with them.
+pub(super) struct Judged<'a> {
+    pub work: &'a Work,
+    pub plans: &'a [NamePlan],
+    /// For each plan, one outcome per change of it.
+    pub outcomes: &'a [Vec<Outcome>],
+    pub observed: &'a Observed,
+}
+
+/// Gives each plan the outcomes of its own changes, which were sent in the order `order`.
+pub(super) fn by_plan(
+    plans: &[NamePlan],
+    order: &[(usize, usize)],
+    outcomes: Vec<Outcome>,
+) -> Vec<Vec<Outcome>> {
+    let unsaid = || Outcome::Unknown(ProviderError::new(ErrorClass::Transient, "the provider did not say"));
+    let mut by_plan: Vec<Vec<Outcome>> =
+        plans.iter().map(|plan| plan.changes.iter().map(|_| unsaid()).collect()).collect();
+    for ((plan, step), outcome) in order.iter().zip(outcomes) {
+        by_plan[*plan][*step] = outcome;
+    }
+    by_plan
+}
+
+/// Lines and rows gathered while going through a pass.
+#[derive(Default)]
+struct Story {
+    results: Vec<NameResult>,
+    log: Vec<(i64, String)>,
+    audit: Vec<NewAudit>,
+    /// The worst of the calls' errors that are about the service and not about a record.
+    trouble: Option<ProviderError>,
+}
+
+/// Stores what became of every name of the pass.
+pub(super) async fn store(turn: &Turn, judged: &Judged<'_>, now: i64) -> Result<Option<Trouble>, StoreError> {
+    let mut story = Story::default();
+    for index in 0..judged.plans.len() {
+        tell_name(turn, judged, index, now, &mut story);
+    }
+    let trouble = match story.trouble.take() {
+        Some(error) => Some(Trouble::Failed(error)),
+        None if turn.is_probe() => Some(Trouble::Over),
+        None => None,
+    };
+    commit(turn, judged.work, story).await?;
+    Ok(trouble)
+}
+
+/// The read failed: nothing is planned, every name shows why and when it is tried again.
+pub(super) async fn store_failed_read(
+    turn: &Turn,
+    work: &Work,
+    error: ProviderError,
+    now: i64,
+) -> Result<Option<Trouble>, StoreError> {
+    let mut story = Story::default();
+    let again = now + trouble::wait(&error, turn.zone.connection.row.failures + 1).as_millis() as i64;
+    for (index, dirty) in work.dirty.iter().enumerate() {
+        let keys = failed_keys(turn, work, index, &error, again, now);
+        log_keys(turn, dirty, &keys, &mut story);
+        // The breaker, not the name, says when: the names stay due, so that all go through at once
+        // when the provider is back.
+        story.results.push(NameResult { keys, ..result_of(dirty, false, Some(now)) });
+    }
+    commit(turn, work, story).await?;
+    Ok(Some(Trouble::Failed(error)))
+}
+
+async fn commit(turn: &Turn, work: &Work, story: Story) -> Result<(), StoreError> {
+    let inner = &turn.inner;
+    let zone = turn.zone.row.id;
+    let stored = inner.store.store_results(&turn.lease, zone, &story.results, &story.log, &story.audit);
+    match stored.await {
+        Ok(stored) => {
+            for job in stored.finished_jobs {
+                super::housekeeping::job_ended(inner, &job).await?;
+            }
+            inner.written.notify_one();
+            Ok(())
+        }
+        Err(error @ StoreError::Fenced { .. }) => {
+            // Our write may have landed after the new holder's: it shall look again at every name.
+            let names: Vec<_> = work.dirty.iter().map(|dirty| dirty.name.clone()).collect();
+            inner.store.reraise_after_fence(zone, &names).await?;
+            Err(error)
+        }
+        Err(error) => Err(error),
+    }
+}
+
+fn tell_name(turn: &Turn, judged: &Judged<'_>, index: usize, now: i64, story: &mut Story) {
+    let (dirty, wanted, plan) = (&judged.work.dirty[index], &judged.work.wanted[index], &judged.plans[index]);
+    let delay = retry::delay(u32::try_from(dirty.attempts + 1).unwrap_or(u32::MAX), trouble::jitter());
+    let again = now + delay.as_millis() as i64;
+    let ours = ours_at(judged.work, &dirty.name);
+    let mut keys = Vec::with_capacity(plan.keys.len());
+    for key in plan.keys.iter().filter(|key| key.verdict != KeyVerdict::Unsupported) {
+        let steps = plan
+            .changes
+            .iter()
+            .zip(&judged.outcomes[index])
+            .filter(|(change, _)| change.rtype() == key.rtype);
+        let outcome = worst(steps.map(|(_, outcome)| outcome));
+        if let Some(Outcome::Failed(error) | Outcome::Unknown(error)) = outcome {
+            note_trouble(story, error);
+        }
+        audit_key(turn, key, outcome, story);
+        let row = KeyRow { ttl: ttl_in_force(judged, plan, key), ..blank(turn, dirty, key.rtype, now) };
+        let before = ours.iter().find(|set| set.rtype == key.rtype).map(|set| set.values.clone());
+        let known = known_key(judged.work, dirty, key.rtype);
+        keys.extend(key_row(row, dirty, key, outcome, known, before.unwrap_or_default(), (now, again)));
+    }
+    keys.extend(refused_keys(turn, dirty, wanted, &ours, now));
+    log_keys(turn, dirty, &keys, story);
+    let retrying = keys.iter().any(|key| key.next_attempt_at.is_some());
+    let again = if retrying { Some(again) } else { turn.doubt_until };
+    let withdrawn: usize = plan.keys.iter().map(|key| key.withdrawn.len()).sum();
+    let ok = keys.iter().all(|key| is_well(&key.state));
+    let removed_derived = if dirty.asked { 0 } else { withdrawn as i64 };
+    let result = result_of(dirty, again.is_none(), again);
+    story.results.push(NameResult { keys, ok, removed_derived, read: true, ..result });
+}
+
+/// What counts for a key that took several steps: the first that did not go through.
+fn worst<'a>(mut outcomes: impl Iterator<Item = &'a Outcome>) -> Option<&'a Outcome> {
+    let first = outcomes.next()?;
+    if *first != Outcome::Done {
+        Some(first)
+    } else {
+        outcomes.find(|o| **o != Outcome::Done).or(Some(first))
+    }
+}
+
+/// The TTL that stands there after the plan.
+fn ttl_in_force(judged: &Judged<'_>, plan: &NamePlan, key: &KeyPlan) -> Ttl {
+    let written = plan.changes.iter().filter(|c| c.rtype() == key.rtype).find_map(|change| change.after());
+    let there = judged.observed.get(&key.name, key.rtype);
+    written.map(|set| set.ttl).or(there.map(|set| set.ttl)).unwrap_or(Ttl::DEFAULT)
+}
+
+fn is_well(state: &str) -> bool {
+    matches!(state, "applied" | "served" | "occluded")
+}
+
+fn result_of(dirty: &DirtyName, done: bool, retry_at: Option<i64>) -> NameResult {
+    NameResult {
+        name: dirty.name.clone(),
+        planned: dirty.wanted,
+        done,
+        retry_at,
+        read: false,
+        keys: Vec::new(),
+        ok: false,
+        job_id: dirty.job_id,
+        removed_derived: 0,
+    }
+}
+
+fn known_key<'a>(work: &'a Work, dirty: &DirtyName, rtype: RecordType) -> Option<&'a KeyRow> {
+    work.known.get(&dirty.name)?.iter().find(|key| key.rtype == rtype)
+}
+
+/// A row that says nothing yet.
+fn blank(turn: &Turn, dirty: &DirtyName, rtype: RecordType, now: i64) -> KeyRow {
+    KeyRow {
+        zone_id: turn.zone.row.id,
+        name: dirty.name.clone(),
+        rtype,
+        state: "applied".to_owned(),
+        applied: Vec::new(),
+        ttl: Ttl::DEFAULT,
+        last_error: None,
+        attempts: 0,
+        next_attempt_at: None,
+        verified: None,
+        verified_at: None,
+        updated_at: now,
+    }
+}
+
+/// The row of one key after the pass; none when nothing of ours is left there and all is well.
+fn key_row(
+    blank: KeyRow,
+    dirty: &DirtyName,
+    key: &KeyPlan,
+    outcome: Option<&Outcome>,
+    known: Option<&KeyRow>,
+    before: Vec<RecordData>,
+    (now, again): (i64, i64),
+) -> Option<KeyRow> {
+    let row = KeyRow { applied: key.ours_after.clone(), last_error: key.note.clone(), ..blank };
+    let waiting = |row: KeyRow, state: &str, words: String, at: i64| KeyRow {
+        state: state.to_owned(),
+        last_error: Some(words),
+        attempts: dirty.attempts + 1,
+        next_attempt_at: Some(at),
+        ..row
+    };
+    let row = match (&key.verdict, outcome) {
+        (_, Some(Outcome::Failed(error))) => failed(KeyRow { applied: before, ..row }, error, dirty, again),
+        (_, Some(Outcome::Unknown(error))) => {
+            // It may have been written: both what was ours and what we meant to write is ours if seen.
+            let ours = union(before, &key.ours_after);
+            waiting(KeyRow { applied: ours, ..row }, "retrying", format!("{error}; looking again"), now)
+        }
+        (KeyVerdict::Conflict { theirs }, None) => {
+            let words = format!("values that are not ours stand here: {}", theirs.join(", "));
+            waiting(row, "conflict", words, again)
+        }
+        (KeyVerdict::Held, None | Some(Outcome::Done)) => {
+            let words = "removals wait for approval: more than 30 % of our values in this zone would go";
+            KeyRow { state: "held".into(), last_error: Some(words.into()), ..row }
+        }
+        (KeyVerdict::Occluded, _) => KeyRow { state: "occluded".into(), ..row },
+        (KeyVerdict::Equal, None) => match known {
+            Some(known) if known.applied == row.applied && known.state == "served" => {
+                KeyRow { ttl: row.ttl, last_error: row.last_error, ..known.clone() }
+            }
+            _ => row,
+        },
+        _ => row,
+    };
+    (!row.applied.is_empty() || row.state != "applied").then_some(row)
+}
+
+fn union(mut ours: Vec<RecordData>, more: &[RecordData]) -> Vec<RecordData> {
+    ours.extend_from_slice(more);
+    ours.sort_unstable();
+    ours.dedup();
+    ours
+}
+
+fn failed(row: KeyRow, error: &ProviderError, dirty: &DirtyName, again: i64) -> KeyRow {
+    let (state, next) = match &error.class {
+        ErrorClass::Unsupported => ("unsupported", None),
+        ErrorClass::Rejected => ("failed", None),
+        _ => ("retrying", Some(again)),
+    };
+    let last_error = Some(error.message.clone());
+    KeyRow { state: state.to_owned(), last_error, attempts: dirty.attempts + 1, next_attempt_at: next, ..row }
+}
+
+/// Sets the service cannot hold at all: said per key, the others go on.
+fn refused_keys(turn: &Turn, dirty: &DirtyName, wanted: &Wanted, ours: &[RRset], now: i64) -> Vec<KeyRow> {
+    let reason = |rtype: RecordType| {
+        let mut pairs = wanted.claims.iter().zip(&wanted.desired.verdicts);
+        pairs.find_map(|(claim, verdict)| match verdict {
+            ClaimVerdict::Unsupported { reason } if claim.rtype() == rtype => Some(reason.clone()),
+            _ => None,
+        })
+    };
+    let applied =
+        |rtype: RecordType| ours.iter().find(|set| set.rtype == rtype).map(|set| set.values.clone());
+    let row = |rtype: &RecordType| KeyRow {
+        state: "unsupported".to_owned(),
+        last_error: reason(*rtype),
+        applied: applied(*rtype).unwrap_or_default(),
+        ..blank(turn, dirty, *rtype, now)
+    };
+    wanted.desired.unsupported.iter().map(row).collect()
+}
+
+fn failed_keys(
+    turn: &Turn,
+    work: &Work,
+    index: usize,
+    error: &ProviderError,
+    again: i64,
+    now: i64,
+) -> Vec<KeyRow> {
+    let (dirty, wanted) = (&work.dirty[index], &work.wanted[index]);
+    let mut keys: Vec<KeyRow> = work.known.get(&dirty.name).cloned().unwrap_or_default();
+    for set in &wanted.desired.sets {
+        if !keys.iter().any(|key| key.rtype == set.rtype) {
+            keys.push(KeyRow { ttl: set.ttl, ..blank(turn, dirty, set.rtype, now) });
+        }
+    }
+    for key in &mut keys {
+        key.state = "retrying".to_owned();
+        key.last_error = Some(error.message.clone());
+        key.attempts = dirty.attempts + 1;
+        key.next_attempt_at = Some(again);
+    }
+    keys
+}
+
+/// Errors that are about the service open the breaker or park; errors about a record do not.
+fn note_trouble(story: &mut Story, error: &ProviderError) {
+    let about_service = matches!(
+        error.class,
+        ErrorClass::Transient
+            | ErrorClass::RateLimited { .. }
+            | ErrorClass::Unauthorized
+            | ErrorClass::Forbidden
+            | ErrorClass::NoSuchZone
+    );
+    if about_service && story.trouble.is_none() {
+        story.trouble = Some(error.clone());
+    }
+}
+
+/// What was taken over or adopted is written down with the values that stood there.
+fn audit_key(turn: &Turn, key: &KeyPlan, outcome: Option<&Outcome>, story: &mut Story) {
+    let texts = |values: &[RecordData]| -> Vec<String> { values.iter().map(|v| v.to_text()).collect() };
+    let mut line = |action: &str, values: &[RecordData]| {
+        story.audit.push(NewAudit {
+            actor: "engine".to_owned(),
+            source: "engine".to_owned(),
+            action: action.to_owned(),
+            object: format!("zone:{}", turn.zone.row.id),
+            detail: serde_json::json!({
+                "name": key.name.to_string(), "type": key.rtype.to_string(), "values": texts(values),
+            }),
+        });
+    };
+    if !key.taken_over.is_empty() && outcome == Some(&Outcome::Done) {
+        line("record.take_over", &key.taken_over);
+    }
+    if !key.adopted.is_empty() {
+        line("record.adopt", &key.adopted);
+    }
+}
+
+/// `fwd OK ...`, `rev ERR ... <the provider's words>` (S2.51, S2.52), for the job that watches.
+fn log_keys(turn: &Turn, dirty: &DirtyName, keys: &[KeyRow], story: &mut Story) {
+    let Some(job) = dirty.job_id else { return };
+    let way = if turn.zone.zone.is_reverse() { "rev" } else { "fwd" };
+    let label = turn.zone.label();
+    if keys.is_empty() {
+        story.log.push((job, format!("{way} OK {} removed, {label}", dirty.name)));
+    }
+    for key in keys {
+        let values: Vec<String> = key.applied.iter().map(|value| value.to_text()).collect();
+        let line = match is_well(&key.state) {
+            true => format!("{way} OK {} {} {} {label}", key.name, key.rtype, values.join(" ")),
+            false => {
+                let words = key.last_error.as_deref().unwrap_or("no reason given");
+                format!("{way} ERR {} {} {label}: {words}", key.name, key.rtype)
+            }
+        };
+        story.log.push((job, line));
+    }
+}

@@ -1,0 +1,66 @@
+//! A zone was added, changed or switched on: every desired name below it is marked, in pages.
+//!
+//! The cursor lies in the zone's row and moves in the transaction that marks the page, so a crash in
+//! the middle goes on where it was and nothing is skipped. Marking a name twice is harmless.
+
+use super::Inner;
+use crate::catalog::ZoneEntry;
+use std::sync::Arc;
+use std::time::Duration;
+use zonecast_core::{Name, place};
+use zonecast_store::{Priority, Raise, StoreError};
+
+/// Names marked in one transaction.
+const PAGE: usize = 2_000;
+
+pub(super) async fn run(inner: Arc<Inner>) {
+    while !inner.is_stopping() {
+        match mark_all(&inner).await {
+            Ok(0) => {}
+            Ok(_) => inner.work.notify_one(),
+            Err(error) => {
+                tracing::warn!(%error, "marking the names of a new zone stopped; it goes on by itself")
+            }
+        }
+        inner.pause(Duration::from_millis(inner.config.engine.poll_millis)).await;
+    }
+}
+
+async fn mark_all(inner: &Arc<Inner>) -> Result<usize, StoreError> {
+    let mut marked = 0;
+    let view = inner.catalog.view();
+    let waiting: Vec<_> =
+        view.zones.values().filter(|zone| zone.row.rematch_after.is_some()).cloned().collect();
+    for zone in waiting {
+        marked += mark(inner, &zone).await?;
+    }
+    if marked > 0 {
+        inner.catalog.reload().await?;
+    }
+    Ok(marked)
+}
+
+async fn mark(inner: &Arc<Inner>, zone: &ZoneEntry) -> Result<usize, StoreError> {
+    let mut after = zone.row.rematch_after.clone();
+    let mut marked = 0;
+    let top = top(zone);
+    while let Some(cursor) = after.filter(|_| !inner.is_stopping()) {
+        let page = inner.store.claims_below(&top, Some(&cursor), PAGE).await?;
+        after = page.last().map(|claim| claim.name.key().to_vec());
+        let mut names: Vec<Name> = page.iter().map(|claim| place(&zone.zone, &claim.name)).collect();
+        names.dedup();
+        marked += names.len();
+        let how = Raise::derived(Priority::Bulk);
+        inner.store.raise_page(zone.row.id, &names, after.clone(), &how).await?;
+        inner.work.notify_one();
+    }
+    tracing::info!(zone = %zone.row.name, names = marked, "existing names were matched with the zone");
+    Ok(marked.max(1))
+}
+
+/// Below which name the zone's claims lie: its own, or for a classless zone the reverse name around
+/// its network.
+fn top(zone: &ZoneEntry) -> Name {
+    let around = zone.settings.network.and_then(|network| Name::reverse_of(network.network()).parent());
+    around.unwrap_or_else(|| zone.row.name.clone())
+}

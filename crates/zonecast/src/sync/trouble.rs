@@ -1,0 +1,79 @@
+//! What to do when a provider will not answer, or will not let us in.
+//!
+//! Trouble with a whole call says nothing about the names in it, so it is kept at the connection (or
+//! the zone), not at ten thousand names: the breaker opens, one small probe is made when it is due,
+//! and the first success lets everything through. A wrong key parks the connection, a zone that is
+//! not ours to write parks the zone; both are probed at the cap of the backoff, so putting the key
+//! right at the provider heals without anybody touching Zonecast.
+
+use super::group::Turn;
+use std::time::Duration;
+use zonecast_core::retry;
+use zonecast_providers::{ErrorClass, ProviderError};
+use zonecast_store::StoreError;
+
+/// How a pass ended for the connection and the zone as a whole.
+pub(super) enum Trouble {
+    /// A call failed as a whole.
+    Failed(ProviderError),
+    /// The provider answered after it had failed before.
+    Over,
+}
+
+/// Remembers the trouble, or that it is over.
+pub(super) async fn note(turn: &Turn, trouble: Trouble, now: i64) -> Result<(), StoreError> {
+    match trouble {
+        Trouble::Over => recovered(turn).await,
+        Trouble::Failed(error) => failed(turn, &error, now).await,
+    }
+}
+
+async fn recovered(turn: &Turn) -> Result<(), StoreError> {
+    let (store, zone) = (&turn.inner.store, &turn.zone);
+    tracing::info!(zone = %zone.row.name, connection = zone.connection.row.name, "the provider answers again");
+    store.set_connection_state(zone.connection.row.id, "ok", None, 0, 0).await?;
+    store.set_zone_state(zone.row.id, "ok", None).await?;
+    turn.inner.catalog.reload().await?;
+    Ok(())
+}
+
+async fn failed(turn: &Turn, error: &ProviderError, now: i64) -> Result<(), StoreError> {
+    let (store, zone) = (&turn.inner.store, &turn.zone);
+    let failures = zone.connection.row.failures + 1;
+    let again = now + wait(error, failures).as_millis() as i64;
+    tracing::warn!(
+        zone = %zone.row.name, connection = zone.connection.row.name, class = error.class.as_str(),
+        error = %error, again_in_ms = again - now, "the provider call failed"
+    );
+    match error.class {
+        ErrorClass::Forbidden | ErrorClass::NoSuchZone => {
+            store.set_zone_state(zone.row.id, "parked", Some(&error.message)).await?;
+        }
+        ErrorClass::Unauthorized => {
+            let id = zone.connection.row.id;
+            store.set_connection_state(id, "parked", Some(&error.message), failures, again).await?;
+        }
+        _ => {
+            let id = zone.connection.row.id;
+            store.set_connection_state(id, "open", Some(&error.message), failures, again).await?;
+        }
+    }
+    turn.inner.catalog.reload().await?;
+    Ok(())
+}
+
+/// How long to leave the provider alone.
+pub(super) fn wait(error: &ProviderError, failures: i64) -> Duration {
+    match &error.class {
+        ErrorClass::RateLimited { retry_after: Some(asked) } => (*asked).min(retry::LONGEST),
+        ErrorClass::Unauthorized | ErrorClass::Forbidden | ErrorClass::NoSuchZone => retry::LONGEST,
+        _ => retry::delay(u32::try_from(failures).unwrap_or(u32::MAX), jitter()),
+    }
+}
+
+/// A fraction in 0..1; only spreads retries, so its quality does not matter.
+pub(super) fn jitter() -> f64 {
+    let mut bytes = [0; 4];
+    let _ = getrandom::fill(&mut bytes);
+    f64::from(u32::from_le_bytes(bytes)) / f64::from(u32::MAX)
+}

@@ -1,0 +1,113 @@
+//! Zones and connections: secrets stay inside, zones stay where they are.
+
+use crate::Site;
+use serde_json::json;
+
+fn powerdns(port: u16, key: &str) -> serde_json::Value {
+    json!({"server_url": format!("http://127.0.0.1:{port}"), "api_key": key})
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_secret_goes_in_and_never_comes_out() {
+    let site = Site::open().await;
+    let zone = json!({"name": "example.com", "provider": "powerdns", "settings": powerdns(9, "canary-1")});
+    let made = site.post("zones", zone.clone()).await;
+    assert_eq!(made.status, 201, "{}", made.text);
+    assert_eq!(made.data()["settings"]["api_key"], "KEEP");
+    let (id, connection) =
+        (made.data()["id"].as_i64().unwrap(), made.data()["connection_id"].as_i64().unwrap());
+    let again = site.post("zones", zone).await;
+    assert_eq!(again.status, 409);
+    assert!(again.text.contains(&format!("zone {id}")), "{}", again.text);
+    let second = json!({"name": "example.org", "provider": "powerdns", "settings": powerdns(9, "canary-1")});
+    assert_eq!(site.post("zones", second).await.data()["connection_id"], connection, "the same account");
+
+    let path = format!("zones/{id}");
+    let moved = site.call("PATCH", &path, Some(json!({"settings": powerdns(10, "KEEP")}))).await;
+    assert_eq!((moved.status.as_u16(), moved.fields()), (422, vec!["/settings/api_key"]));
+    let kept = site.call("PATCH", &path, Some(json!({"settings": {"api_key": ""}, "ttl": 60}))).await;
+    assert_eq!((&kept.data()["ttl"], &kept.data()["settings"]["api_key"]), (&json!(60), &json!("KEEP")));
+    let changed = site.call("PATCH", &path, Some(json!({"settings": {"api_key": "canary-2"}}))).await;
+    assert!(changed.data()["notes"][0].as_str().unwrap().contains("1 zone"), "{}", changed.text);
+    let tested = site.call("POST", &format!("{path}/test"), None).await;
+    assert_eq!(tested.data()["ok"], false);
+    let unsaved = json!({"name": "example.com", "provider": "powerdns", "settings": powerdns(9, "KEEP")});
+    assert_eq!(site.post("zones/test", unsaved).await.fields(), ["/settings/api_key"]);
+    for path in ["zones", "connections", "audit", "jobs", "status", "providers", &path, "/metrics"] {
+        assert!(!site.get(path).await.text.contains("canary"), "{path}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_zone_stays_where_it_is() {
+    let site = Site::open().await;
+    let id = site.embedded("example.com").await;
+    let move_it = json!({"name": "example.org", "connection_id": 99, "provider": "powerdns"});
+    let reply = site.call("PATCH", &format!("zones/{id}"), Some(move_it)).await;
+    assert_eq!((reply.status.as_u16(), reply.fields()), (422, vec!["/name", "/connection_id", "/provider"]));
+    assert_eq!(site.post("zones", json!({"name": "example.com.", "provider": "embedded"})).await.status, 409);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_embedded_zone_is_exported_imported_and_shown() {
+    let site = Site::open().await;
+    let id = site.embedded("example.com").await;
+    let file = "$ORIGIN example.com.\n$TTL 300\n@ MX 10 mail\nmail A 192.0.2.25\n@ SOA ns1 host 1 2 3 4 5\n";
+    let import = site.post(&format!("zones/{id}/import?wait=20s"), json!({"zone_file": file})).await;
+    assert_eq!(
+        (&import.data()["added"], &import.data()["changed"]),
+        (&json!(2), &json!(0)),
+        "{}",
+        import.text
+    );
+    let text = site.get(&format!("zones/{id}/export")).await.text;
+    assert!(text.contains("192.0.2.25") && text.contains("SOA"), "{text}");
+    let rows = site.get(&format!("zones/{id}/records")).await;
+    assert!(
+        rows.data().as_array().unwrap().iter().any(|row| row["state"] == "foreign" && row["type"] == "SOA")
+    );
+    assert_eq!(site.get(&format!("zones/{id}/plan")).await.data()["empty"], true);
+    let again = site.post(&format!("zones/{id}/import"), json!({"zone_file": file})).await;
+    assert_eq!(again.data()["unchanged"], 2, "{}", again.text);
+    let wrong = site.post(&format!("zones/{id}/import"), json!({"zone_file": "a A nonsense"})).await;
+    assert_eq!(wrong.status, 422);
+    let explain = site.get("explain?name=mail.example.com").await;
+    assert_eq!(
+        (&explain.data()["matched"], &explain.data()["claims"][0]["value"]),
+        (&json!(true), &json!("192.0.2.25"))
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_zone_that_comes_after_its_hosts_gets_them() {
+    let site = Site::open().await;
+    let host = json!({"fqdn": "vm.example.com", "addresses": ["192.0.2.1"]});
+    let made = site.post("hosts", host).await;
+    assert_eq!(made.data()["no_matching_zone"], true);
+    let host = format!("hosts/{}", made.data()["id"]);
+    site.embedded("example.com").await;
+    for _ in 0..200 {
+        let seen = site.get(&host).await;
+        let rows = seen.data()["records"].as_array().unwrap();
+        if rows.iter().any(|row| ["applied", "served"].contains(&row["state"].as_str().unwrap())) {
+            return;
+        }
+        site.app.engine.changed(std::time::Duration::from_millis(100)).await;
+    }
+    panic!("{}", site.get(&host).await.text);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_paused_zone_waits_and_goes_on() {
+    let site = Site::open().await;
+    let id = site.embedded("example.com").await;
+    assert_eq!(site.call("POST", &format!("zones/{id}/pause"), None).await.data()["state"], "paused");
+    let host = json!({"fqdn": "vm.example.com", "addresses": ["192.0.2.1"]});
+    let made = site.post("hosts?wait=300ms", host).await;
+    assert_eq!(made.data()["records"][0]["state"], "pending", "{}", made.text);
+    site.call("POST", &format!("zones/{id}/resume"), None).await.data();
+    let job = made.data()["job_id"].as_i64().unwrap();
+    assert_eq!(site.get(&format!("jobs/{job}?wait=20s")).await.data()["state"], "done");
+    let gone = site.call("DELETE", &format!("zones/{id}?records=remove&wait=20s"), None).await;
+    assert!(gone.data()["job_id"].is_i64(), "{}", gone.text);
+}
