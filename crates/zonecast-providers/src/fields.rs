@@ -5,6 +5,7 @@
 //! secrets apart; [`connect`] makes a [`Provider`] of them. Neither calls anybody.
 
 use crate::embedded::{self, Embedded};
+use crate::hestiacp::{self, HestiaCp};
 use crate::http::canonical_endpoint;
 use crate::powerdns::{self, PowerDns};
 use crate::tls::Trust;
@@ -62,7 +63,9 @@ impl Field {
                 self.label
             ));
         }
-        if self.is_endpoint { normalise_url(&text).map(Some) } else { Ok(Some(text)) }
+        // An endpoint that is no URL says whom to trust there, such as a pinned certificate.
+        let is_url = self.is_endpoint && self.name.ends_with("url");
+        if is_url { normalise_url(&text).map(Some) } else { Ok(Some(text)) }
     }
 }
 
@@ -160,6 +163,13 @@ pub fn kinds() -> Vec<Kind> {
             capabilities: powerdns::capabilities(),
             docs: "docs/providers/powerdns.md",
         },
+        Kind {
+            name: "hestiacp",
+            label: "HestiaCP",
+            fields: hestiacp::FIELDS,
+            capabilities: hestiacp::capabilities(),
+            docs: "docs/providers/hestiacp.md",
+        },
     ]
 }
 
@@ -191,6 +201,9 @@ pub fn validate(kind: &str, settings: &Map<String, Value>) -> Result<Settings, V
             Err(message) => errors.push(FieldError { field: field.name.to_owned(), message }),
         }
     }
+    if errors.is_empty() && kind.name == "hestiacp" {
+        errors = hestiacp::check(&mut valid);
+    }
     if errors.is_empty() { Ok(valid) } else { Err(errors) }
 }
 
@@ -209,6 +222,7 @@ pub fn connect(kind: &str, settings: &Settings, deps: &Deps) -> Result<Arc<dyn P
             let server = server.map_err(|message| one("server_url", message))?;
             Ok(Arc::new(server))
         }
+        "hestiacp" => Ok(Arc::new(HestiaCp::connect(settings, &deps.trust)?)),
         "embedded" => match &deps.authority {
             Some(authority) => Ok(Arc::new(Embedded::new(authority.clone(), deps.dns_servers.clone()))),
             None => Err(one("provider", "no authority runs in this process".to_owned())),

@@ -8,11 +8,13 @@
 pub mod conformance;
 pub mod embedded;
 pub mod fields;
+pub mod hestiacp;
 pub mod http;
 pub mod memory;
 pub mod powerdns;
 pub mod redact;
 pub mod tls;
+mod turn;
 
 use async_trait::async_trait;
 use std::time::{Duration, Instant};
