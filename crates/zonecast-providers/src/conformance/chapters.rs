@@ -160,7 +160,7 @@ async fn long_and_odd_texts(stage: &dyn Stage) {
         RRset::new(name(owner), RecordType::TXT, seconds(300), vec![RecordData::text(bytes)])
     };
     let long: Vec<u8> = (0..4096u32).map(|n| b"abc \"\\;$@()xyz"[n as usize % 14]).collect();
-    play.becomes(&[
+    play.becomes_what_can_be(&[
         text("quote.story.test", br#"say "hi" \o/ ; not a comment"#),
         text("bytes.story.test", "grüße \u{1f600}".as_bytes()),
         text("control.story.test", b"tab\tnul\0del\x7f\xff"),
@@ -169,7 +169,7 @@ async fn long_and_odd_texts(stage: &dyn Stage) {
         text("dkim._domainkey.story.test", &b"v=DKIM1; p=".repeat(40)),
     ])
     .await;
-    play.becomes(&[text("long.story.test", &long[1..])]).await;
+    play.becomes_what_can_be(&[text("long.story.test", &long[1..])]).await;
 }
 
 /// `*` is a label like any other, and answers for names nobody wrote.

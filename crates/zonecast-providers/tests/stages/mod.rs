@@ -4,6 +4,7 @@
 #![allow(dead_code)]
 
 pub mod embedded;
+pub mod hestiacp;
 pub mod memory;
 pub mod powerdns;
 
