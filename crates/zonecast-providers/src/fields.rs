@@ -6,6 +6,7 @@
 
 use crate::cloudflare::{self, Cloudflare};
 use crate::embedded::{self, Embedded};
+use crate::hestiacp::{self, HestiaCp};
 use crate::http::canonical_endpoint;
 use crate::powerdns::{self, PowerDns};
 use crate::route53::{self, Route53};
@@ -64,7 +65,9 @@ impl Field {
                 self.label
             ));
         }
-        if self.is_endpoint { normalise_url(&text).map(Some) } else { Ok(Some(text)) }
+        // An endpoint that is no URL says whom to trust there, such as a pinned certificate.
+        let is_url = self.is_endpoint && self.name.ends_with("url");
+        if is_url { normalise_url(&text).map(Some) } else { Ok(Some(text)) }
     }
 }
 
@@ -176,6 +179,13 @@ pub fn kinds() -> Vec<Kind> {
             capabilities: route53::capabilities(),
             docs: "docs/providers/route53.md",
         },
+        Kind {
+            name: "hestiacp",
+            label: "HestiaCP",
+            fields: hestiacp::FIELDS,
+            capabilities: hestiacp::capabilities(),
+            docs: "docs/providers/hestiacp.md",
+        },
     ]
 }
 
@@ -207,6 +217,9 @@ pub fn validate(kind: &str, settings: &Map<String, Value>) -> Result<Settings, V
             Err(message) => errors.push(FieldError { field: field.name.to_owned(), message }),
         }
     }
+    if errors.is_empty() && kind.name == "hestiacp" {
+        errors = hestiacp::check(&mut valid);
+    }
     if errors.is_empty() { Ok(valid) } else { Err(errors) }
 }
 
@@ -233,6 +246,7 @@ pub fn connect(kind: &str, settings: &Settings, deps: &Deps) -> Result<Arc<dyn P
             let service = Route53::new(settings, &deps.trust);
             Ok(Arc::new(service.map_err(|message| one("server_url", message))?))
         }
+        "hestiacp" => Ok(Arc::new(HestiaCp::connect(settings, &deps.trust)?)),
         "embedded" => match &deps.authority {
             Some(authority) => Ok(Arc::new(Embedded::new(authority.clone(), deps.dns_servers.clone()))),
             None => Err(one("provider", "no authority runs in this process".to_owned())),

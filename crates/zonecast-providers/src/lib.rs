@@ -9,12 +9,14 @@ pub mod cloudflare;
 pub mod conformance;
 pub mod embedded;
 pub mod fields;
+pub mod hestiacp;
 pub mod http;
 pub mod memory;
 pub mod powerdns;
 pub mod redact;
 pub mod route53;
 pub mod tls;
+mod turn;
 mod vet;
 
 use async_trait::async_trait;

@@ -22,13 +22,13 @@ mod write;
 use crate::http::{Answer, Http, canonical_endpoint};
 use crate::redact::{Redactor, url_encode};
 use crate::tls::Trust;
+use crate::turn::turn_of;
 use crate::{ErrorClass, Outcome, Provider, ProviderError, TestReport, ZoneRef, ZoneSeed};
 use async_trait::async_trait;
 use futures_util::{StreamExt, stream};
 use reqwest::{Method, RequestBuilder};
 use secrecy::{ExposeSecret, SecretString};
-use std::collections::HashMap;
-use std::sync::{Arc, LazyLock, Mutex, PoisonError, Weak};
+use std::sync::Arc;
 use wire::{OUR_ACCOUNT, ZoneInfo, in_path, seed_rrset, zone_id};
 use zonecast_core::{Capabilities, Change, Guard, Name, Observed, RRset, RecordData, RecordType, Ttl};
 
@@ -290,18 +290,4 @@ pub fn capabilities() -> Capabilities {
 fn about(zone: &ZoneRef, mut error: ProviderError) -> ProviderError {
     error.message = format!("{}: {}", zone.name, error.message);
     error
-}
-
-/// The lock of one server, however many connections lead to it.
-fn turn_of(base: &str) -> Arc<tokio::sync::Mutex<()>> {
-    static TURNS: LazyLock<Mutex<HashMap<String, Weak<tokio::sync::Mutex<()>>>>> =
-        LazyLock::new(Mutex::default);
-    let mut turns = TURNS.lock().unwrap_or_else(PoisonError::into_inner);
-    turns.retain(|_, turn| turn.strong_count() > 0);
-    if let Some(turn) = turns.get(base).and_then(Weak::upgrade) {
-        return turn;
-    }
-    let turn = Arc::new(tokio::sync::Mutex::new(()));
-    turns.insert(base.to_owned(), Arc::downgrade(&turn));
-    turn
 }

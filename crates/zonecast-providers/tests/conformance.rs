@@ -41,6 +41,8 @@ story! {
     memory => crate::stages::memory::MemoryStage::new(zonecast_core::Guard::None);
     memory_guarded => crate::stages::memory::MemoryStage::new(zonecast_core::Guard::CompareAndSet);
     embedded => crate::stages::embedded::EmbeddedStage::start().await;
+    hestiacp => crate::stages::hestiacp::HestiaStage::start(crate::stages::hestiacp::By::AccessKey).await;
+    hestiacp_password => crate::stages::hestiacp::HestiaStage::start(crate::stages::hestiacp::By::Password).await;
     powerdns_sqlite => crate::stages::powerdns::PowerDnsStage::start(zonecast_testbed::Backend::Sqlite);
     powerdns_lmdb => crate::stages::powerdns::PowerDnsStage::start(zonecast_testbed::Backend::Lmdb);
     cloudflare => crate::stages::cloudflare::CloudflareStage::start();

@@ -5,6 +5,7 @@
 
 pub mod cloudflare;
 pub mod embedded;
+pub mod hestiacp;
 pub mod memory;
 pub mod offline;
 pub mod powerdns;
