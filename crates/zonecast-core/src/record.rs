@@ -286,8 +286,8 @@ impl RecordData {
     /// The address of an A or AAAA value.
     pub fn as_address(&self) -> Option<IpAddr> {
         match self.rtype {
-            RecordType::A => <[u8; 4]>::try_from(&*self.wire).ok().map(|b| IpAddr::from(b)),
-            RecordType::AAAA => <[u8; 16]>::try_from(&*self.wire).ok().map(|b| IpAddr::from(b)),
+            RecordType::A => <[u8; 4]>::try_from(&*self.wire).ok().map(IpAddr::from),
+            RecordType::AAAA => <[u8; 16]>::try_from(&*self.wire).ok().map(IpAddr::from),
             _ => None,
         }
     }

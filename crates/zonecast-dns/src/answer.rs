@@ -99,44 +99,57 @@ impl Engine {
         }
         key_of_wire(query.name, &mut scratch.key);
         let zone = find_zone(zones, &scratch.key, query.qtype);
-        let mut signer = Signer::Plain;
-        if query.has_tsig {
-            let settings = zone.map(|zone| zone.load().settings.clone());
-            let key = settings.as_ref().and_then(|settings| settings.tsig_key.as_ref());
-            match Signer::check(message, key) {
-                Ok(checked) => signer = checked,
-                Err(error) => {
-                    *out = error;
-                    return if out.is_empty() { Response::Drop } else { Response::Answer { proven: false } };
-                }
+        let mut signer = match check_signature(&query, zone) {
+            Ok(signer) => signer,
+            Err(error) => {
+                *out = error;
+                return Response::of(out, false);
             }
-        }
-        let limit = match (transport, &query.edns) {
-            (Transport::Tcp, _) => usize::from(u16::MAX),
-            (Transport::Udp, Some(edns)) => edns.payload.clamp(512, UDP_PAYLOAD).into(),
-            (Transport::Udp, None) => 512,
         };
-        let asked_cookie = query.edns.and_then(|edns| edns.cookie);
-        let proven =
-            signer.is_signed() || asked_cookie.is_some_and(|asked| self.cookies.is_ours(asked, peer));
-        let mut reply = Reply::new(out, &query, limit, signer.room());
+        let mut reply = Reply::new(out, &query, size_limit(&query, transport), signer.room());
         match decide(&query, zone, peer, &signer, transport) {
             Decision::Refuse(rcode) => reply.set_rcode(rcode),
+            Decision::Ask(zone, qtype) => {
+                let mut walk = Walk { zone: &zone.load(), qtype, at: HEADER, len: query.name.len(), scratch };
+                walk.answer(&mut reply);
+            }
             Decision::Transfer(zone) => {
                 let question = message[..query.question_end].to_vec();
                 let (zone, snapshot) = (zone.clone(), zone.snapshot());
                 let since = query.serial.filter(|_| query.qtype == TYPE_IXFR);
                 return Response::Transfer(Box::new(Transfer { question, zone, snapshot, since, signer }));
             }
-            Decision::Ask(zone, qtype) => {
-                let mut walk = Walk { zone: &zone.load(), qtype, at: HEADER, len: query.name.len(), scratch };
-                walk.answer(&mut reply);
-            }
         }
-        let cookie = asked_cookie.and_then(|asked| self.cookies.answer(asked, peer));
-        reply.finish(query.edns.as_ref(), cookie);
+        let shown = query.edns.and_then(|edns| edns.cookie);
+        let proven = signer.is_signed() || shown.is_some_and(|shown| self.cookies.is_ours(shown, peer));
+        reply.finish(query.edns.as_ref(), shown.and_then(|shown| self.cookies.answer(shown, peer)));
         signer.sign(out);
+        Response::of(out, proven)
+    }
+}
+
+impl Response {
+    /// An empty buffer is no answer.
+    fn of(out: &[u8], proven: bool) -> Response {
         if out.is_empty() { Response::Drop } else { Response::Answer { proven } }
+    }
+}
+
+/// Checks the signature of a signed query by the key of the zone asked for; `Err` is the answer.
+fn check_signature(query: &Query<'_>, zone: Option<&Arc<crate::authority::Zone>>) -> Result<Signer, Vec<u8>> {
+    if !query.has_tsig {
+        return Ok(Signer::Plain);
+    }
+    let settings = zone.map(|zone| zone.load().settings.clone());
+    Signer::check(query.message, settings.as_ref().and_then(|settings| settings.tsig_key.as_ref()))
+}
+
+/// How large the whole answer may be.
+fn size_limit(query: &Query<'_>, transport: Transport) -> usize {
+    match (transport, &query.edns) {
+        (Transport::Tcp, _) => usize::from(u16::MAX),
+        (Transport::Udp, Some(edns)) => edns.payload.clamp(512, UDP_PAYLOAD).into(),
+        (Transport::Udp, None) => 512,
     }
 }
 
@@ -337,3 +350,6 @@ impl<'w> Walk<'w> {
 fn pick_for_any(node: &Node) -> Option<SetRef<'_>> {
     node.sets().find(|set| !set.rtype.is_dnssec_made()).or_else(|| node.sets().next())
 }
+
+#[cfg(test)]
+mod tests;

@@ -261,10 +261,13 @@ impl Authority {
 
     /// Makes memory what the store says after a write without a clear outcome.
     async fn reread(&self, zone: &Zone, name: &Name) -> Result<(), AuthorityError> {
-        let stored = self.read_stored(name).await?;
-        if stored.snapshot.load().serial() != zone.snapshot.load().serial() {
-            *zone.lock_journal() = std::mem::take(&mut *stored.lock_journal());
-            zone.snapshot.store(stored.snapshot());
+        let stored = self.read_stored(name).await?.snapshot_and_journal();
+        let moved = stored.0.serial() != zone.snapshot.load().serial();
+        if moved {
+            *zone.lock_journal() = stored.1;
+        }
+        zone.snapshot.store(stored.0);
+        if moved {
             self.0.feed.published(name);
         }
         Ok(())
@@ -295,6 +298,10 @@ impl Zone {
     /// The entries that lead from `from` to `to`, oldest first; `None` when they are no longer kept.
     pub(crate) fn journal_between(&self, from: Serial, to: Serial) -> Option<Vec<Arc<JournalEntry>>> {
         self.lock_journal().between(from, to)
+    }
+
+    fn snapshot_and_journal(&self) -> (Arc<ZoneSnapshot>, Journal) {
+        (self.snapshot(), std::mem::take(&mut *self.lock_journal()))
     }
 
     /// The journal first, so that whoever sees the new snapshot finds the way to it.
@@ -373,3 +380,6 @@ impl Loader {
         self.done
     }
 }
+
+#[cfg(test)]
+mod tests;

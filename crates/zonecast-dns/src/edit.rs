@@ -82,6 +82,7 @@ impl ZoneSnapshot {
             negative: Arc::from([]),
             records: 0,
             cuts: 0,
+            apex_is_dname: false,
             settings,
         }
     }
@@ -104,9 +105,11 @@ impl ZoneSnapshot {
         let minimum = minimum_of(record).ok_or_else(missing)?;
         let serial = soa.rdata().next().and_then(serial_of).ok_or_else(missing)?;
         let mut negative = record[2..].to_vec();
+        let apex_is_dname = apex.get(RecordType::DNAME).is_some();
         negative[4..8].copy_from_slice(&minimum.min(soa.ttl()).to_be_bytes());
         self.negative = negative.into();
         self.serial = serial;
+        self.apex_is_dname = apex_is_dname;
         Ok(self)
     }
 
@@ -297,7 +300,10 @@ mod tests {
         let zone = small_zone();
         let refused = |edits: &[Edit]| zone.edited(edits, None).err().unwrap();
         let cname = Edit::Set(rrset("ns1.example.org", "CNAME", &["a.example.org."]));
-        assert_eq!(refused(&[cname.clone()]), EditError::CnameBesideData(name("ns1.example.org")));
+        assert_eq!(
+            refused(std::slice::from_ref(&cname)),
+            EditError::CnameBesideData(name("ns1.example.org"))
+        );
         assert!(matches!(
             refused(&[Edit::Set(rrset("www.example.net", "A", &["192.0.2.1"]))]),
             EditError::OutsideZone { .. }

@@ -56,7 +56,11 @@ impl ZoneSnapshot {
         let apex = self.apex.key().len();
         let mut end = apex;
         loop {
-            let node = if end == key.len() { exact } else { self.node(&key[..end]) };
+            let node = match end {
+                end if end == key.len() => exact,
+                end if end == apex && !self.apex_is_dname => None,
+                end => self.node(&key[..end]),
+            };
             if let Some(node) = node {
                 let delegated = end > apex && node.get(RecordType::NS).is_some();
                 if delegated && !(end == key.len() && qtype == RecordType::DS) {

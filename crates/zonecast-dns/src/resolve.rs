@@ -164,7 +164,7 @@ pub async fn axfr(server: SocketAddr, zone: &Name, key: Option<&TsigKey>) -> Res
         if header.rcode().to_int() != 0 {
             return Err(QueryError::Refused { server, rcode: ResponseCode(header.rcode().to_int()) });
         }
-        transfer.take(&message).map_err(|reason| malformed(reason))?;
+        transfer.take(&message).map_err(malformed)?;
     }
     signer.finish().map_err(bad_signature)?;
     Ok(transfer.finish())

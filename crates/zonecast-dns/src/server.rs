@@ -76,9 +76,9 @@ impl Server {
         let mut server = Server { address, stop_udp, stop_tcp, threads: Vec::new(), tcp: Some(tcp) };
         for (index, socket) in sockets.into_iter().enumerate() {
             let (engine, stop) = (engine.clone(), server.stop_udp.clone());
-            let limiter = options.rate_limit.map(RateLimiter::new);
+            let rate_limit = options.rate_limit;
             let thread = std::thread::Builder::new().name(format!("dns-udp-{index}"));
-            let thread = thread.spawn(move || crate::udp::serve(&socket, &engine, limiter, &stop))?;
+            let thread = thread.spawn(move || keep_serving(&socket, &engine, rate_limit, &stop))?;
             server.threads.push(thread);
         }
         Ok(server)
@@ -112,6 +112,17 @@ impl Server {
 impl Drop for Server {
     fn drop(&mut self) {
         self.signal_stop();
+    }
+}
+
+/// A panic is a bug in one answer; it costs that batch of queries, not the listener.
+fn keep_serving(socket: &UdpSocket, engine: &Engine, rate_limit: Option<RateLimit>, stop: &AtomicBool) {
+    while !stop.load(Ordering::Relaxed) {
+        let limiter = rate_limit.map(RateLimiter::new);
+        let served = std::panic::AssertUnwindSafe(|| crate::udp::serve(socket, engine, limiter, stop));
+        if std::panic::catch_unwind(served).is_err() {
+            tracing::error!("answering a UDP query panicked; the listener goes on");
+        }
     }
 }
 

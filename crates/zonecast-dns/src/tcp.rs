@@ -33,7 +33,8 @@ impl TcpService {
     }
 }
 
-/// Accepts connections until told to stop; those that are open then end with their present message.
+/// Accepts connections until told to stop; those that are open then end with their present message,
+/// or are cut after the idle time-out.
 pub(crate) async fn serve(listener: TcpListener, service: Arc<TcpService>, mut stop: watch::Receiver<bool>) {
     let mut tasks = tokio::task::JoinSet::new();
     loop {
@@ -51,7 +52,11 @@ pub(crate) async fn serve(listener: TcpListener, service: Arc<TcpService>, mut s
             drop(permit);
         });
     }
-    while tasks.join_next().await.is_some() {}
+    // A transfer to a slow receiver may end unfinished; the receiver comes again.
+    let ended = timeout(service.idle, async { while tasks.join_next().await.is_some() {} });
+    if ended.await.is_err() {
+        tracing::info!(open = tasks.len(), "TCP connections are cut at shutdown");
+    }
 }
 
 type Accepted = (TcpStream, SocketAddr, tokio::sync::OwnedSemaphorePermit);

@@ -165,7 +165,7 @@ impl Signer {
             Ok(None) => Ok(Signer::Plain),
             Err(error) => {
                 let built = error.build_message(&message, MessageBuilder::new_vec());
-                Err(built.map(AdditionalBuilder::finish).unwrap_or_default())
+                Err(built.map(|builder| with_bad_sig(builder.finish())).unwrap_or_default())
             }
         }
     }
@@ -190,6 +190,17 @@ impl Signer {
             *message = signed.unwrap_or_default();
         }
     }
+}
+
+/// `domain` 0.12.3 says FORMERR in the TSIG record where the MAC is wrong; RFC 8945 section 5.2.2
+/// wants BADSIG (16). The field stands before the last two bytes, the length of "other data".
+fn with_bad_sig(mut message: Vec<u8>) -> Vec<u8> {
+    let not_auth = message.get(3).is_some_and(|flags| flags & 15 == 9);
+    if not_auth && message.ends_with(&[0, 1, 0, 0]) {
+        let at = message.len() - 3;
+        message[at] = 16;
+    }
+    message
 }
 
 /// Where no key is known, every signature is by an unknown key.
@@ -261,6 +272,24 @@ mod tests {
         assert_eq!(format!("{key:?}"), "transfer hmac-sha256 [secret]");
         assert_eq!(key.secret(), b"secret-secret");
         assert!(TsigKey::from_base64(Name::root(), TsigAlgorithm::HmacSha256, "%").is_err());
+    }
+
+    #[test]
+    fn a_wrong_secret_is_bad_sig_and_an_unknown_key_bad_key() {
+        let key = |name: &str, secret: u8| {
+            TsigKey::new(Name::parse(name).unwrap(), TsigAlgorithm::HmacSha256, vec![secret; 32]).unwrap()
+        };
+        let mut request = vec![0, 7, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 1, b'a', 0, 0, 6, 0, 1];
+        let signed = crate::message::ClientSigner::sign(Some(&key("k", 1)), &mut request);
+        assert!(signed.is_some());
+        assert!(Signer::check(&request, Some(&key("k", 1))).is_ok_and(|signer| signer.is_signed()));
+        let error = |with: Option<TsigKey>| {
+            let message = Signer::check(&request, with.as_ref()).err().unwrap();
+            (message[3] & 15, message[message.len() - 3])
+        };
+        assert_eq!(error(Some(key("k", 2))), (9, 16));
+        assert_eq!(error(Some(key("other", 1))), (9, 17));
+        assert_eq!(error(None), (9, 17));
     }
 
     #[test]

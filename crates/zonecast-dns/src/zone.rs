@@ -23,6 +23,8 @@ pub struct ZoneSnapshot {
     pub(crate) records: usize,
     /// Names below the apex with NS, and names with DNAME: without any, no query looks for one.
     pub(crate) cuts: usize,
+    /// Whether the apex has a DNAME, so that not every query has to look.
+    pub(crate) apex_is_dname: bool,
     pub(crate) settings: Arc<ZoneSettings>,
 }
 

@@ -1,0 +1,7 @@
+//! The authority as the world sees it: real queries by `dig`, real secondaries (BIND, Knot, NSD), all
+//! on loopback. A test whose program is not installed says so and passes; CI installs them all.
+
+mod answers;
+mod harness;
+mod lookups;
+mod transfers;
