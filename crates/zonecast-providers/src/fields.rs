@@ -4,6 +4,7 @@
 //! [`validate`] takes settings as they came in (API, CLI, file) and gives them back normalised, the
 //! secrets apart; [`connect`] makes a [`Provider`] of them. Neither calls anybody.
 
+use crate::embedded::{self, Embedded};
 use crate::http::canonical_endpoint;
 use crate::powerdns::{self, PowerDns};
 use crate::tls::Trust;
@@ -14,6 +15,7 @@ use serde_json::{Map, Value};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use zonecast_core::Capabilities;
+use zonecast_dns::Authority;
 
 /// One field of a service's form.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize)]
@@ -105,6 +107,10 @@ pub struct Settings {
 pub struct Deps {
     /// Whom to trust over TLS.
     pub trust: Trust,
+    /// The authority behind `embedded`; without it that kind cannot be connected.
+    pub authority: Option<Authority>,
+    /// Where that authority answers, as `ip:port`.
+    pub dns_servers: Vec<String>,
 }
 
 const POWERDNS_FIELDS: &[Field] = &[
@@ -139,13 +145,22 @@ const POWERDNS_FIELDS: &[Field] = &[
 
 /// Every kind that can be connected, in the order of the form. `memory` is for tests and not here.
 pub fn kinds() -> Vec<Kind> {
-    vec![Kind {
-        name: "powerdns",
-        label: "PowerDNS",
-        fields: POWERDNS_FIELDS,
-        capabilities: powerdns::capabilities(),
-        docs: "docs/providers/powerdns.md",
-    }]
+    vec![
+        Kind {
+            name: "embedded",
+            label: "Zonecast itself",
+            fields: &[],
+            capabilities: embedded::capabilities(),
+            docs: "docs/providers/embedded.md",
+        },
+        Kind {
+            name: "powerdns",
+            label: "PowerDNS",
+            fields: POWERDNS_FIELDS,
+            capabilities: powerdns::capabilities(),
+            docs: "docs/providers/powerdns.md",
+        },
+    ]
 }
 
 /// The kind of this name.
@@ -194,6 +209,10 @@ pub fn connect(kind: &str, settings: &Settings, deps: &Deps) -> Result<Arc<dyn P
             let server = server.map_err(|message| one("server_url", message))?;
             Ok(Arc::new(server))
         }
+        "embedded" => match &deps.authority {
+            Some(authority) => Ok(Arc::new(Embedded::new(authority.clone(), deps.dns_servers.clone()))),
+            None => Err(one("provider", "no authority runs in this process".to_owned())),
+        },
         other => Err(one("provider", format!("{other} cannot be connected"))),
     }
 }

@@ -5,8 +5,11 @@
 //! or jobs: it reads RRsets, applies changes to RRsets, and tells errors apart by what the caller
 //! should do about them.
 
+pub mod conformance;
+pub mod embedded;
 pub mod fields;
 pub mod http;
+pub mod memory;
 pub mod powerdns;
 pub mod redact;
 pub mod tls;

@@ -98,6 +98,7 @@ pub struct Seen {
 struct Rule {
     method: String,
     path_part: String,
+    body_part: String,
     times: usize,
     fault: Fault,
 }
@@ -133,6 +134,7 @@ impl Shared {
             rule.times > 0
                 && (rule.method.is_empty() || rule.method == seen.method)
                 && seen.path.contains(&rule.path_part)
+                && contains(&seen.body, rule.body_part.as_bytes())
         });
         let fault = match rule {
             Some(rule) => {
@@ -202,7 +204,16 @@ impl FaultProxy {
     /// The next `times` requests with this method (empty: any) and this part in their path meet
     /// `fault`; others go on as `set` says.
     pub fn rule(&self, method: &str, path_part: &str, times: usize, fault: Fault) {
-        let rule = Rule { method: method.to_owned(), path_part: path_part.to_owned(), times, fault };
+        let (method, path_part) = (method.to_owned(), path_part.to_owned());
+        let rule = Rule { method, path_part, body_part: String::new(), times, fault };
+        self.shared.state().rules.push(rule);
+    }
+
+    /// From now on requests with these words in their body get this answer.
+    pub fn refuse_bodies_with(&self, words: &str, answer: Canned) {
+        let (method, path_part) = (String::new(), String::new());
+        let (times, fault) = (usize::MAX, Fault::Answer(answer));
+        let rule = Rule { method, path_part, body_part: words.to_owned(), times, fault };
         self.shared.state().rules.push(rule);
     }
 
@@ -235,6 +246,10 @@ impl Drop for FaultProxy {
             let _ = thread.join();
         }
     }
+}
+
+fn contains(body: &[u8], words: &[u8]) -> bool {
+    words.is_empty() || body.windows(words.len()).any(|window| window == words)
 }
 
 async fn first_listener() -> TcpListener {

@@ -8,11 +8,11 @@ use serde::Deserialize;
 use zonecast_core::Name;
 
 #[derive(Deserialize)]
-struct ServerInfo {
+pub(super) struct ServerInfo {
     #[serde(default)]
     daemon_type: String,
     #[serde(default)]
-    version: String,
+    pub(super) version: String,
 }
 
 impl PowerDns {

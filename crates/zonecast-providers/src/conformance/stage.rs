@@ -1,0 +1,63 @@
+//! What the story needs of a service: a connection to it, eyes that do not go through that
+//! connection, and hands of somebody else.
+
+use crate::Provider;
+use async_trait::async_trait;
+use std::sync::Arc;
+use zonecast_core::{Name, RRset, RecordType};
+
+/// What a name server answered.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Looked {
+    /// The RRset, authoritatively.
+    Found(RRset),
+    /// The name exists, the type does not.
+    NoData,
+    /// There is no such name.
+    NxDomain,
+    /// Anything else, in words.
+    Other(String),
+}
+
+/// A way in which a connection can be broken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Trouble {
+    /// The next write is carried out and its answer lost.
+    AnswerLost,
+    /// The credentials are wrong.
+    WrongCredentials,
+    /// The service asks for 7 seconds of quiet.
+    RateLimited,
+    /// Nobody listens.
+    Down,
+    /// Answers are pages instead of data.
+    NotTheApi,
+}
+
+/// A service on stage.
+#[async_trait]
+pub trait Stage: Send + Sync {
+    /// The connection under test.
+    fn provider(&self) -> Arc<dyn Provider>;
+
+    /// Makes a zone that holds SOA and NS and nothing else, behind the provider's back.
+    async fn new_zone(&self, zone: &Name);
+
+    /// Asks the service's own name server.
+    async fn ask(&self, zone: &Name, name: &Name, rtype: RecordType) -> Looked;
+
+    /// The whole zone as its name server gives it away, without SOA and apex NS, sorted.
+    async fn zone(&self, zone: &Name) -> Vec<RRset>;
+
+    /// The foreign client: sets one RRset in the spelling given; without values it is deleted.
+    async fn foreign_put(&self, zone: &Name, name: &Name, rtype: RecordType, ttl: u32, values: &[&str]);
+
+    /// The values of a set as the service spells them, where it keeps spelling.
+    async fn spelling(&self, zone: &Name, name: &Name, rtype: RecordType) -> Option<Vec<String>> {
+        let _ = (zone, name, rtype);
+        None
+    }
+
+    /// A connection that is broken in this way; `None` where the service cannot break so.
+    async fn broken(&self, trouble: Trouble) -> Option<Arc<dyn Provider>>;
+}

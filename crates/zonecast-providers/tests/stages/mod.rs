@@ -1,0 +1,59 @@
+//! The services on stage, and the eyes that are common to those that speak DNS.
+
+// Each test binary uses its part.
+#![allow(dead_code)]
+
+pub mod embedded;
+pub mod memory;
+pub mod powerdns;
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use zonecast_core::{Name, RRset, RecordData, RecordType, Ttl};
+use zonecast_providers::conformance::Looked;
+use zonecast_testbed::{Answer, axfr, dig};
+
+/// One question by DNS.
+pub async fn ask(server: SocketAddr, name: &Name, rtype: RecordType) -> Looked {
+    let (text, rtype_text) = (name.absolute(), format!("TYPE{}", rtype.0));
+    let asked = tokio::task::spawn_blocking(move || dig(server, &text, &rtype_text)).await.unwrap();
+    match asked {
+        Err(error) => Looked::Other(error.to_string()),
+        Ok(reply) if reply.rcode == 3 => Looked::NxDomain,
+        Ok(reply) if reply.rcode != 0 => Looked::Other(format!("rcode {}", reply.rcode)),
+        Ok(reply) => {
+            let at_delegation = reply.authority.iter().any(|record| record.rtype == 2) && !reply.aa;
+            let set = sets(&reply.answers).into_iter().find(|set| set.name == *name && set.rtype == rtype);
+            match set {
+                Some(_) if !reply.aa => Looked::Other("not authoritative".into()),
+                Some(set) => Looked::Found(set),
+                None if at_delegation => Looked::Other("a delegation".into()),
+                None => Looked::NoData,
+            }
+        }
+    }
+}
+
+/// The whole zone by AXFR, without SOA and apex NS.
+pub async fn whole(server: SocketAddr, zone: &Name) -> Vec<RRset> {
+    let text = zone.absolute();
+    let records = tokio::task::spawn_blocking(move || axfr(server, &text)).await.unwrap().unwrap();
+    let vital = |set: &RRset| set.name == *zone && matches!(set.rtype, RecordType::SOA | RecordType::NS);
+    sets(&records).into_iter().filter(|set| !vital(set)).collect()
+}
+
+fn sets(records: &[Answer]) -> Vec<RRset> {
+    let mut sets: BTreeMap<(Name, RecordType), (u32, Vec<RecordData>)> = BTreeMap::new();
+    for record in records {
+        let (name, rtype) = (Name::parse(&record.name).unwrap(), RecordType(record.rtype));
+        let data = RecordData::from_wire(rtype, &record.rdata).unwrap();
+        let entry = sets.entry((name, rtype)).or_insert((record.ttl, Vec::new()));
+        assert_eq!(entry.0, record.ttl, "one TTL in a set");
+        entry.1.push(data);
+    }
+    sets.into_iter()
+        .map(|((name, rtype), (ttl, values))| {
+            RRset::new(name, rtype, Ttl::from_seconds(ttl).unwrap(), values)
+        })
+        .collect()
+}
