@@ -113,12 +113,12 @@ pub(crate) fn read_section(
     read_section_raw(section, &mut |name, ttl, data, _| take(name, ttl, data))
 }
 
+/// What takes records with their spelling.
+pub(crate) type RawSink<'s> = &'s mut dyn FnMut(Name, Ttl, RecordData, &[u8]);
+
 /// As [`read_section`], and with the data as the server spells it: upper case in names and the cuts of
 /// texts are kept. Whoever wants to delete exactly this record has to say exactly this.
-pub(crate) fn read_section_raw(
-    section: RecordSection<'_, Vec<u8>>,
-    take: &mut dyn FnMut(Name, Ttl, RecordData, &[u8]),
-) -> Option<()> {
+pub(crate) fn read_section_raw(section: RecordSection<'_, Vec<u8>>, take: RawSink<'_>) -> Option<()> {
     let mut wire = Vec::new();
     for record in section {
         let record = record.ok()?;

@@ -7,6 +7,7 @@
 use crate::embedded::{self, Embedded};
 use crate::http::canonical_endpoint;
 use crate::powerdns::{self, PowerDns};
+use crate::rfc2136::{self, Rfc2136};
 use crate::tls::Trust;
 use crate::{Provider, ProviderError};
 use secrecy::{ExposeSecret, SecretString};
@@ -62,7 +63,12 @@ impl Field {
                 self.label
             ));
         }
-        if self.is_endpoint { normalise_url(&text).map(Some) } else { Ok(Some(text)) }
+        match self.name {
+            // Name servers are addresses, not URLs.
+            "server" => rfc2136::normalise_servers(&text).map(Some),
+            _ if self.is_endpoint => normalise_url(&text).map(Some),
+            _ => Ok(Some(text)),
+        }
     }
 }
 
@@ -143,6 +149,45 @@ const POWERDNS_FIELDS: &[Field] = &[
     },
 ];
 
+const RFC2136_FIELDS: &[Field] = &[
+    Field {
+        name: "server",
+        label: "Server",
+        help: "the primary that takes updates, such as 192.0.2.53:53; several with commas",
+        required: true,
+        secret: false,
+        is_endpoint: true,
+        default: None,
+    },
+    Field {
+        name: "tsig_name",
+        label: "TSIG Key Name",
+        help: "the key's name, the same as at the server",
+        required: false,
+        secret: false,
+        is_endpoint: false,
+        default: None,
+    },
+    Field {
+        name: "tsig_algorithm",
+        label: "TSIG Algorithm",
+        help: "hmac-sha256, hmac-sha512, hmac-sha384, hmac-sha224, hmac-sha1 or hmac-md5",
+        required: false,
+        secret: false,
+        is_endpoint: false,
+        default: Some("hmac-sha256"),
+    },
+    Field {
+        name: "tsig_secret",
+        label: "TSIG Secret",
+        help: "the secret in base64, or BIND's whole key statement",
+        required: false,
+        secret: true,
+        is_endpoint: false,
+        default: None,
+    },
+];
+
 /// Every kind that can be connected, in the order of the form. `memory` is for tests and not here.
 pub fn kinds() -> Vec<Kind> {
     vec![
@@ -159,6 +204,13 @@ pub fn kinds() -> Vec<Kind> {
             fields: POWERDNS_FIELDS,
             capabilities: powerdns::capabilities(),
             docs: "docs/providers/powerdns.md",
+        },
+        Kind {
+            name: "rfc2136",
+            label: "RFC 2136 (BIND, Knot, ...)",
+            fields: RFC2136_FIELDS,
+            capabilities: rfc2136::capabilities(),
+            docs: "docs/providers/rfc2136.md",
         },
     ]
 }
@@ -213,6 +265,12 @@ pub fn connect(kind: &str, settings: &Settings, deps: &Deps) -> Result<Arc<dyn P
             Some(authority) => Ok(Arc::new(Embedded::new(authority.clone(), deps.dns_servers.clone()))),
             None => Err(one("provider", "no authority runs in this process".to_owned())),
         },
+        "rfc2136" => {
+            let key = rfc2136::parse_key(plain("tsig_name"), plain("tsig_algorithm"), &secret("tsig_secret"));
+            let key = key.map_err(|(field, message)| one(field, message))?;
+            let server = Rfc2136::new(plain("server"), key).map_err(|message| one("server", message))?;
+            Ok(Arc::new(server))
+        }
         other => Err(one("provider", format!("{other} cannot be connected"))),
     }
 }

@@ -12,6 +12,7 @@ pub mod http;
 pub mod memory;
 pub mod powerdns;
 pub mod redact;
+pub mod rfc2136;
 pub mod tls;
 
 use async_trait::async_trait;

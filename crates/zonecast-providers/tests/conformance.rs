@@ -43,4 +43,7 @@ story! {
     embedded => crate::stages::embedded::EmbeddedStage::start().await;
     powerdns_sqlite => crate::stages::powerdns::PowerDnsStage::start(zonecast_testbed::Backend::Sqlite);
     powerdns_lmdb => crate::stages::powerdns::PowerDnsStage::start(zonecast_testbed::Backend::Lmdb);
+    rfc2136_bind => crate::stages::rfc2136::Rfc2136Stage::bind();
+    rfc2136_knot => crate::stages::rfc2136::Rfc2136Stage::knot();
+    rfc2136_powerdns => crate::stages::rfc2136::Rfc2136Stage::powerdns();
 }

@@ -85,10 +85,11 @@ impl Knot {
              database:\n  storage: \"{folder}\"\n  journal-db-max-size: 64M\n  timer-db-max-size: 8M\n  \
              kasp-db-max-size: 16M\n  catalog-db-max-size: 16M\n\
              key:\n  - id: {name}\n    algorithm: {algorithm}\n    secret: {secret}\n\
-             acl:\n  - id: ours\n    action: [transfer, update]\n    key: {name}\n\
+             acl:\n  - id: ours\n    action: [transfer, update]\n    key: {name}\n  - id: eyes\n    action: transfer\n    \
+             address: 127.0.0.0/8\n\
              template:\n  - id: default\n    storage: \"{folder}\"\n    file: \"%s.zone\"\n    \
              semantic-checks: on\n    zonefile-sync: -1\n    zonefile-load: difference-no-serial\n    \
-             journal-content: all\n    serial-policy: increment\n    acl: [ours]\nzone:\n",
+             journal-content: all\n    serial-policy: increment\n    acl: [ours, eyes]\nzone:\n",
             port = self.port
         );
         for zone in &self.zones {

@@ -6,6 +6,7 @@
 pub mod embedded;
 pub mod memory;
 pub mod powerdns;
+pub mod rfc2136;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
