@@ -6,6 +6,7 @@
 //! should do about them.
 
 pub mod conformance;
+pub mod coredns;
 pub mod embedded;
 pub mod fields;
 pub mod http;

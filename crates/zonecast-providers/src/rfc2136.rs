@@ -164,7 +164,8 @@ impl Provider for Rfc2136 {
 pub fn capabilities() -> Capabilities {
     Capabilities {
         types: None,
-        values_per_set_max: 1_500,
+        // BIND's max-records-per-type; above it the answer is a bare SERVFAIL (seen with 9.18.49).
+        values_per_set_max: 100,
         batch_changes_max: 5_000,
         // Each message is atomic, a batch is several of them.
         atomic_batch: false,

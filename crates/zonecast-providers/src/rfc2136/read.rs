@@ -112,11 +112,11 @@ impl Rfc2136 {
         let look =
             look.into_iter().next().ok_or_else(|| self.error(zone, ErrorClass::Transient, "not asked"))?;
         let look = look.map_err(|error| self.lost(zone, &error))?;
-        self.judge_soa(zone, &look)?;
+        self.judge_soa(zone, &look).await?;
         Ok(look)
     }
 
-    fn judge_soa(&self, zone: &ZoneRef, look: &Look) -> Result<(), ProviderError> {
+    async fn judge_soa(&self, zone: &ZoneRef, look: &Look) -> Result<(), ProviderError> {
         if look.rcode == ResponseCode::SERVFAIL
             || look.fault.as_ref().is_some_and(|fault| *fault != zonecast_dns::TsigFault::Unsigned)
         {
@@ -129,6 +129,9 @@ impl Rfc2136 {
         if look.authoritative && has_soa {
             return Ok(());
         }
+        if look.fault.is_some() && self.is_served_unsigned(zone).await {
+            return Err(self.refusal(zone, "the update", ResponseCode::REFUSED, look.fault.as_ref()));
+        }
         let other = look.authority.iter().find(|(_, _, data)| data.rtype() == RecordType::SOA);
         let hint = match other {
             Some((name, _, _)) => format!("; the zone there is {name}"),
@@ -136,6 +139,15 @@ impl Rfc2136 {
         };
         let words = format!("{} does not serve this zone ({}){hint}", self.servers[0], look.rcode);
         Err(self.error(zone, ErrorClass::NoSuchZone, &words))
+    }
+
+    /// PowerDNS answers a wrong key like a missing zone: without the key the difference shows.
+    async fn is_served_unsigned(&self, zone: &ZoneRef) -> bool {
+        let Ok(connection) = self.connect(zone).await else { return false };
+        let opened = Connection::open(connection.server(), None, zone.deadline).await;
+        let Ok(mut plain) = opened else { return false };
+        let looks = plain.look(&[(zone.name.clone(), RecordType::SOA)], zone.deadline).await;
+        looks.into_iter().flatten().any(|look| look.authoritative && look.rcode == ResponseCode::NOERROR)
     }
 
     /// Asks for each name. `None` when a delegation hides something.
@@ -151,7 +163,7 @@ impl Rfc2136 {
         let mut looks = looks.into_iter().map(|look| look.map_err(|error| self.lost(zone, &error)));
         let mut next =
             || looks.next().unwrap_or_else(|| Err(self.error(zone, ErrorClass::Transient, "not asked")));
-        self.judge_soa(zone, &next()?)?;
+        self.judge_soa(zone, &next()?).await?;
         let apex = next()?;
         let has = |rtype| apex.records.iter().any(|(_, _, data, _)| data.rtype() == rtype);
         let any_is_whole = has(RecordType::SOA) && has(RecordType::NS) && !has(HINFO);

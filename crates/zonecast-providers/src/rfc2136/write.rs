@@ -123,9 +123,11 @@ impl Rfc2136 {
         };
         match (answer.rcode, &error.class) {
             (_, ErrorClass::Conflict) => Verdict::NotAsRead,
-            (ResponseCode::FORMERR, _) => Verdict::Refused(error),
-            // PowerDNS does not sign a refusal, whatever it is about: the probe finds out.
-            (ResponseCode::REFUSED, _) => Verdict::Refused(error),
+            // The probe finds out whether it is about a record or about the whole zone. BIND answers
+            // SERVFAIL for a set above its max-records-per-type, PowerDNS an unsigned REFUSED for all.
+            (ResponseCode::FORMERR | ResponseCode::REFUSED | ResponseCode::SERVFAIL, _) => {
+                Verdict::Refused(error)
+            }
             _ => Verdict::Ended(Outcome::Failed(error)),
         }
     }
@@ -146,13 +148,16 @@ impl Rfc2136 {
             job.zone_is_open = true;
         }
         if group.len() == 1 || job.halvings == 0 {
-            error.class = ErrorClass::Rejected;
+            if error.class != ErrorClass::Transient {
+                error.class = ErrorClass::Rejected;
+            }
             for index in group.iter().flatten() {
                 let change = &job.changes[*index];
                 let mut error = error.clone();
                 error.culprit = (group.len() == 1).then_some(*index);
                 error.message = format!(
-                    "{} {}: {} (it takes other records of this zone)",
+                    "{} {}: {}; it takes other records of this zone, so its policy or its checks are against this one \
+                     (BIND: update-policy, check-names, an MX to a name without address)",
                     change.name(),
                     change.rtype(),
                     error.message
