@@ -45,5 +45,6 @@ story! {
     powerdns_lmdb => crate::stages::powerdns::PowerDnsStage::start(zonecast_testbed::Backend::Lmdb);
     rfc2136_bind => crate::stages::rfc2136::Rfc2136Stage::bind();
     rfc2136_knot => crate::stages::rfc2136::Rfc2136Stage::knot();
-    rfc2136_powerdns => crate::stages::rfc2136::Rfc2136Stage::powerdns();
+    coredns_file => crate::stages::coredns::FileStage::start();
+    coredns_secondary => crate::stages::coredns::SecondaryStage::start().await;
 }

@@ -36,18 +36,7 @@ impl Bind {
 
     /// As `start`, with what stands in each zone's block spelled out.
     pub fn start_with(keys: &[TsigSecret], zones: &[(&str, &str)]) -> Bind {
-        let folder = tempfile::Builder::new().prefix("zonecast-bind-").tempdir();
-        let zones = zones.iter().map(|(name, extra)| Zone {
-            name: name.trim_end_matches('.').to_owned(),
-            extra: extra.to_string(),
-        });
-        let mut server = Bind {
-            process: None,
-            folder: folder.unwrap_or_else(|error| panic!("no temporary folder: {error}")),
-            keys: keys.to_vec(),
-            zones: zones.collect(),
-            port: 0,
-        };
+        let mut server = Bind::stopped(keys, zones);
         for zone in &server.zones {
             server.write(&format!("db.{}", zone.name), &crate::key::zone_text(&zone.name));
         }
@@ -62,22 +51,53 @@ impl Bind {
         panic!("BIND did not start: {last}")
     }
 
-    /// A server that loads one zone file, as a judge of it; `Err` has the log.
-    pub fn load(zone: &str, text: &str) -> Result<Bind, String> {
+    fn stopped(keys: &[TsigSecret], zones: &[(&str, &str)]) -> Bind {
         let folder = tempfile::Builder::new().prefix("zonecast-bind-").tempdir();
-        let mut server = Bind {
+        let zones = zones.iter().map(|(name, extra)| Zone {
+            name: name.trim_end_matches('.').to_owned(),
+            extra: extra.to_string(),
+        });
+        Bind {
             process: None,
             folder: folder.unwrap_or_else(|error| panic!("no temporary folder: {error}")),
-            keys: Vec::new(),
-            zones: vec![Zone {
-                name: zone.trim_end_matches('.').to_owned(),
-                extra: "allow-transfer { 127.0.0.0/8; };".to_owned(),
-            }],
-            port: free_port(),
-        };
+            keys: keys.to_vec(),
+            zones: zones.collect(),
+            port: 0,
+        }
+    }
+
+    /// A server that loads one zone file, as a judge of it; `Err` has the log.
+    pub fn load(zone: &str, text: &str) -> Result<Bind, String> {
+        let mut server = Bind::stopped(&[], &[(zone, "allow-transfer { 127.0.0.0/8; };")]);
+        server.port = free_port();
         server.write(&format!("db.{}", server.zones[0].name), text);
         server.launch()?;
         Ok(server)
+    }
+
+    /// Starts a server that copies these zones from `primary` and answers at `port`.
+    pub fn start_secondary(zones: &[&str], primary: SocketAddr, port: u16) -> Bind {
+        let extra = format!(
+            "type secondary; primaries {{ {} port {}; }}; min-retry-time 1; min-refresh-time 1; max-records-per-type 0; \
+             allow-transfer {{ 127.0.0.0/8; }};",
+            primary.ip(),
+            primary.port()
+        );
+        let mut server =
+            Bind::stopped(&[], &zones.iter().map(|zone| (*zone, extra.as_str())).collect::<Vec<_>>());
+        server.port = port;
+        server.launch().unwrap_or_else(|words| panic!("BIND did not start: {words}"));
+        server
+    }
+
+    /// The folder with the zone files, `db.ZONE` each.
+    pub fn folder(&self) -> &std::path::Path {
+        self.folder.path()
+    }
+
+    /// Lets it load changed zone files, as a CoreDNS does by itself.
+    pub fn reload(&self) {
+        self.process.iter().for_each(|process| process.signal(libc::SIGHUP));
     }
 
     /// Where it answers, UDP and TCP.
@@ -133,8 +153,9 @@ impl Bind {
             self.port
         ));
         for Zone { name, extra } in &self.zones {
+            let role = if extra.contains("type secondary") { "" } else { "type primary;" };
             text.push_str(&format!(
-                "zone \"{name}\" {{ type primary; file \"db.{name}\"; masterfile-format text; {extra} }};\n"
+                "zone \"{name}\" {{ {role} file \"db.{name}\"; masterfile-format text; {extra} }};\n"
             ));
         }
         text

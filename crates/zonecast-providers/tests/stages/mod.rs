@@ -3,10 +3,12 @@
 // Each test binary uses its part.
 #![allow(dead_code)]
 
+pub mod coredns;
 pub mod embedded;
 pub mod memory;
 pub mod powerdns;
 pub mod rfc2136;
+pub mod skydns;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
