@@ -165,12 +165,14 @@ impl Http {
         let place = format!("{} at {}", self.service, self.endpoint);
         let deepest = words(error);
         if error.is_connect() || error.is_builder() {
-            let words = match (error.is_timeout(), plain_for_tls(&deepest)) {
-                (true, _) => format!("{place} cannot be reached: no connection in time"),
-                (_, true) => format!(
-                    "{place} does not speak TLS ({deepest}): the port answers plain HTTP, write http:// or name the TLS port"
+            let why = if error.is_timeout() { "no connection in time" } else { &deepest };
+            let tls = self.endpoint.starts_with("https://");
+            // A server of plain HTTP answers a TLS greeting with words, with silence or by hanging up.
+            let words = match tls && (error.is_timeout() || plain_for_tls(why)) {
+                true => format!(
+                    "{place} does not speak TLS ({why}): if the port answers plain HTTP, write http:// or name the TLS port"
                 ),
-                _ => format!("{place} cannot be reached: {deepest}"),
+                false => format!("{place} cannot be reached: {why}"),
             };
             return self.failure(words, false);
         }
@@ -241,7 +243,9 @@ fn words(error: &reqwest::Error) -> String {
 }
 
 fn plain_for_tls(words: &str) -> bool {
-    ["InvalidContentType", "corrupt message", "wrong version number"].iter().any(|sign| words.contains(sign))
+    ["InvalidContentType", "corrupt message", "wrong version number", "eof", "reset by peer"]
+        .iter()
+        .any(|sign| words.contains(sign))
 }
 
 fn json_words(value: &serde_json::Value) -> Option<String> {

@@ -105,6 +105,14 @@ impl PowerDns {
         error
     }
 
+    /// Waits for its turn to write, no longer than the call may last.
+    async fn turn(&self, zone: &ZoneRef) -> Result<tokio::sync::MutexGuard<'_, ()>, ProviderError> {
+        tokio::time::timeout_at(zone.deadline.into(), self.turn.lock()).await.map_err(|_| {
+            let words = format!("{}: other writes to this PowerDNS took all the time", zone.name);
+            ProviderError::new(ErrorClass::Transient, words)
+        })
+    }
+
     /// The zone's fields without its RRsets: one small call.
     async fn info(&self, zone: &ZoneRef) -> Result<ZoneInfo, ProviderError> {
         let path = format!("/zones/{}?rrsets=false", in_path(&self.id_of(zone)));
@@ -195,9 +203,9 @@ impl Provider for PowerDns {
             return Vec::new();
         }
         let all = |error: ProviderError| vec![Outcome::Failed(error); changes.len()];
-        let Ok(_turn) = tokio::time::timeout_at(zone.deadline.into(), self.turn.lock()).await else {
-            let words = format!("{}: another write to this PowerDNS took all the time", zone.name);
-            return all(ProviderError::new(ErrorClass::Transient, words));
+        let _turn = match self.turn(zone).await {
+            Ok(turn) => turn,
+            Err(error) => return all(error),
         };
         let mut info = match self.info(zone).await {
             Ok(info) => info,
@@ -227,7 +235,7 @@ impl Provider for PowerDns {
             "soa_edit_api": "DEFAULT",
             "api_rectify": false,
         });
-        let _turn = self.turn.lock().await;
+        let _turn = self.turn(zone).await?;
         let request = self.call(Method::POST, "/zones").body(body.to_string());
         let answer = self.http.send(request, zone.deadline).await;
         let answer = answer.map_err(|failure| about(zone, failure.error))?;
@@ -242,7 +250,7 @@ impl Provider for PowerDns {
     }
 
     async fn delete_zone(&self, zone: &ZoneRef) -> Result<(), ProviderError> {
-        let _turn = self.turn.lock().await;
+        let _turn = self.turn(zone).await?;
         let path = format!("/zones/{}", in_path(&self.id_of(zone)));
         let answer = self.http.send(self.call(Method::DELETE, &path), zone.deadline).await;
         let answer = answer.map_err(|failure| about(zone, failure.error))?;
