@@ -13,9 +13,11 @@ use domain::base::Message;
 use std::collections::HashMap;
 use std::io;
 use std::net::SocketAddr;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
+use tokio::sync::Semaphore;
 use tokio::time::timeout_at;
 use zonecast_core::{Name, RRset, RecordData, RecordType, Ttl};
 
@@ -164,42 +166,26 @@ impl Connection {
         in_flight: usize,
         deadline: Instant,
     ) -> Vec<Result<Reply, ConnectionError>> {
-        let requests = self.sign_all(wires);
-        let total = requests.len();
-        let mut order = HashMap::with_capacity(total);
-        let mut frames = Vec::with_capacity(total);
-        let mut signers = Vec::with_capacity(total);
-        for (index, request) in requests.into_iter().enumerate() {
-            order.insert(request.id, index);
-            frames.push([&(request.wire.len() as u16).to_be_bytes()[..], &request.wire].concat());
-            signers.push(Some(request.signer));
-        }
-        let mut replies: Vec<Option<Result<Reply, ConnectionError>>> = Vec::new();
-        replies.resize_with(total, || None);
+        let (mut batch, frames) = Batch::new(self.sign_all(wires));
         let server = self.server;
         let (mut reader, mut writer) = self.stream.split();
-        let room = tokio::sync::Semaphore::new(in_flight.max(1));
+        let room = Semaphore::new(in_flight.max(1));
         // How many requests began to go out, for telling "not sent" from "no answer".
-        let begun = std::sync::atomic::AtomicUsize::new(0);
+        let begun = AtomicUsize::new(0);
         let write = async {
             for frame in &frames {
                 let Ok(permit) = room.acquire().await else { return Ok(()) };
                 permit.forget();
-                begun.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+                begun.fetch_add(1, Ordering::Relaxed);
                 writer.write_all(frame).await?;
             }
             std::future::pending().await
         };
         let read = async {
-            let mut missing = total;
-            while missing > 0 {
-                let octets = read_framed(&mut reader).await?;
-                let id = octets.first_chunk().map(|id| u16::from_be_bytes(*id));
-                let Some(index) = id.and_then(|id| order.get(&id).copied()) else { continue };
-                let Some(signer) = signers[index].take() else { continue };
-                replies[index] = Some(accept(server, octets, signer));
-                missing -= 1;
-                room.add_permits(1);
+            while batch.missing > 0 {
+                if batch.take(server, read_framed(&mut reader).await?) {
+                    room.add_permits(1);
+                }
             }
             Ok(())
         };
@@ -214,13 +200,13 @@ impl Connection {
             Ok(Err(error)) => error.to_string(),
             Err(_) => "not in time".to_owned(),
         };
-        let begun = begun.into_inner();
         self.broken |= !reason.is_empty();
+        let begun = begun.into_inner();
         let lost = |index: usize| match index < begun {
             true => ConnectionError::NoAnswer { server, reason: reason.clone() },
             false => ConnectionError::NotSent { server, reason: reason.clone() },
         };
-        let settled = replies.into_iter().enumerate();
+        let settled = batch.replies.into_iter().enumerate();
         settled.map(|(index, reply)| reply.unwrap_or_else(|| Err(lost(index)))).collect()
     }
 
@@ -235,6 +221,38 @@ impl Connection {
             signer.map(|signer| Request { id, wire, signer })
         };
         wires.into_iter().filter_map(sign).collect()
+    }
+}
+
+/// Requests under way and the answers so far.
+struct Batch {
+    order: HashMap<u16, usize>,
+    signers: Vec<Option<ClientSigner>>,
+    replies: Vec<Option<Result<Reply, ConnectionError>>>,
+    missing: usize,
+}
+
+impl Batch {
+    /// The batch, and what goes out, framed for TCP.
+    fn new(requests: Vec<Request>) -> (Batch, Vec<Vec<u8>>) {
+        let missing = requests.len();
+        let order = requests.iter().enumerate().map(|(index, request)| (request.id, index)).collect();
+        let frame = |wire: &[u8]| [&(wire.len() as u16).to_be_bytes()[..], wire].concat();
+        let frames = requests.iter().map(|request| frame(&request.wire)).collect();
+        let signers = requests.into_iter().map(|request| Some(request.signer)).collect();
+        let mut replies = Vec::new();
+        replies.resize_with(missing, || None);
+        (Batch { order, signers, replies, missing }, frames)
+    }
+
+    /// Takes a message; `false` when it answers nothing that is still open.
+    fn take(&mut self, server: SocketAddr, octets: Vec<u8>) -> bool {
+        let id = octets.first_chunk().map(|id| u16::from_be_bytes(*id));
+        let Some(index) = id.and_then(|id| self.order.get(&id).copied()) else { return false };
+        let Some(signer) = self.signers[index].take() else { return false };
+        self.replies[index] = Some(accept(server, octets, signer));
+        self.missing -= 1;
+        true
     }
 }
 

@@ -4,6 +4,8 @@
 //! [`validate`] takes settings as they came in (API, CLI, file) and gives them back normalised, the
 //! secrets apart; [`connect`] makes a [`Provider`] of them. Neither calls anybody.
 
+mod forms;
+
 use crate::coredns;
 use crate::embedded::{self, Embedded};
 use crate::http::canonical_endpoint;
@@ -156,183 +158,6 @@ const POWERDNS_FIELDS: &[Field] = &[
     },
 ];
 
-const RFC2136_FIELDS: &[Field] = &[
-    Field {
-        name: "server",
-        label: "Server",
-        help: "the primary that takes updates, such as 192.0.2.53:53; several with commas",
-        required: true,
-        secret: false,
-        is_endpoint: true,
-        default: None,
-    },
-    Field {
-        name: "tsig_name",
-        label: "TSIG Key Name",
-        help: "the key's name, the same as at the server",
-        required: false,
-        secret: false,
-        is_endpoint: false,
-        default: None,
-    },
-    Field {
-        name: "tsig_algorithm",
-        label: "TSIG Algorithm",
-        help: "hmac-sha256, hmac-sha512, hmac-sha384, hmac-sha224, hmac-sha1 or hmac-md5",
-        required: false,
-        secret: false,
-        is_endpoint: false,
-        default: Some("hmac-sha256"),
-    },
-    Field {
-        name: "tsig_secret",
-        label: "TSIG Secret",
-        help: "the secret in base64, or BIND's whole key statement",
-        required: false,
-        secret: true,
-        is_endpoint: false,
-        default: None,
-    },
-];
-
-const COREDNS_FIELDS: &[Field] = &[
-    Field {
-        name: "backend",
-        label: "Backend",
-        help: "how records get there: secondary, file, etcd or rfc2136",
-        required: true,
-        secret: false,
-        is_endpoint: false,
-        default: None,
-    },
-    Field {
-        name: "coredns_url",
-        label: "CoreDNS URL",
-        help: "where CoreDNS answers DNS, such as dns://192.0.2.53:53; secondary needs it",
-        required: false,
-        secret: false,
-        is_endpoint: true,
-        default: None,
-    },
-    Field {
-        name: "endpoints",
-        label: "etcd Endpoints",
-        help: "etcd only: its client URLs with commas, such as http://127.0.0.1:2379",
-        required: false,
-        secret: false,
-        is_endpoint: true,
-        default: None,
-    },
-    Field {
-        name: "path",
-        label: "etcd Path",
-        help: "etcd only: path in the Corefile",
-        required: false,
-        secret: false,
-        is_endpoint: false,
-        default: Some("/skydns"),
-    },
-    Field {
-        name: "username",
-        label: "etcd User",
-        help: "etcd only: where authentication is on",
-        required: false,
-        secret: false,
-        is_endpoint: false,
-        default: None,
-    },
-    Field {
-        name: "password",
-        label: "etcd Password",
-        help: "etcd only: where authentication is on",
-        required: false,
-        secret: true,
-        is_endpoint: false,
-        default: None,
-    },
-    Field {
-        name: "ca_file",
-        label: "CA File",
-        help: "etcd only: a file with the CA of its certificate, in PEM",
-        required: false,
-        secret: false,
-        is_endpoint: false,
-        default: None,
-    },
-    Field {
-        name: "cert_file",
-        label: "Certificate File",
-        help: "etcd only: our certificate, in PEM, where it asks for one",
-        required: false,
-        secret: false,
-        is_endpoint: false,
-        default: None,
-    },
-    Field {
-        name: "key_file",
-        label: "Key File",
-        help: "etcd only: the key of our certificate, in PEM",
-        required: false,
-        secret: false,
-        is_endpoint: false,
-        default: None,
-    },
-    Field {
-        name: "directory",
-        label: "Zone Directory",
-        help: "file only: the directory of the zone files",
-        required: false,
-        secret: false,
-        is_endpoint: false,
-        default: None,
-    },
-    Field {
-        name: "file_name",
-        label: "File Name",
-        help: "file only: the name of a zone's file, {zone} stands for the zone",
-        required: false,
-        secret: false,
-        is_endpoint: false,
-        default: Some("db.{zone}"),
-    },
-    Field {
-        name: "server",
-        label: "Update Server",
-        help: "rfc2136 only: where updates go, unless to coredns_url",
-        required: false,
-        secret: false,
-        is_endpoint: true,
-        default: None,
-    },
-    Field {
-        name: "tsig_name",
-        label: "TSIG Key Name",
-        help: "rfc2136 only: the key's name, the same as at the server",
-        required: false,
-        secret: false,
-        is_endpoint: false,
-        default: None,
-    },
-    Field {
-        name: "tsig_algorithm",
-        label: "TSIG Algorithm",
-        help: "rfc2136 only: hmac-sha256, hmac-sha512, ...",
-        required: false,
-        secret: false,
-        is_endpoint: false,
-        default: Some("hmac-sha256"),
-    },
-    Field {
-        name: "tsig_secret",
-        label: "TSIG Secret",
-        help: "rfc2136 only: the secret in base64",
-        required: false,
-        secret: true,
-        is_endpoint: false,
-        default: None,
-    },
-];
-
 /// Every kind that can be connected, in the order of the form. `memory` is for tests and not here.
 pub fn kinds() -> Vec<Kind> {
     vec![
@@ -353,14 +178,14 @@ pub fn kinds() -> Vec<Kind> {
         Kind {
             name: "rfc2136",
             label: "RFC 2136 (BIND, Knot, ...)",
-            fields: RFC2136_FIELDS,
+            fields: forms::RFC2136,
             capabilities: rfc2136::capabilities(),
             docs: "docs/providers/rfc2136.md",
         },
         Kind {
             name: "coredns",
             label: "CoreDNS",
-            fields: COREDNS_FIELDS,
+            fields: forms::COREDNS,
             capabilities: coredns::capabilities(),
             docs: "docs/providers/coredns.md",
         },

@@ -15,6 +15,7 @@
 mod look;
 mod read;
 mod refusal;
+mod rules;
 mod write;
 
 use crate::{ErrorClass, Outcome, Provider, ProviderError, TestReport, ZoneRef};

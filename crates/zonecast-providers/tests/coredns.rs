@@ -179,3 +179,49 @@ async fn no_bad_answer_is_taken_for_an_empty_zone() {
     let outcomes = provider.apply(&zone, &Observed::default(), &[create]).await;
     assert!(matches!(&outcomes[..], [Outcome::Unknown(_)]), "{outcomes:?}");
 }
+
+/// A CA, and one certificate for both ends: etcd's gateway is a client of its own server.
+fn certificates(folder: &std::path::Path) {
+    let run = |arguments: &str| {
+        let mut command = std::process::Command::new("openssl");
+        let output = command.current_dir(folder).args(arguments.split(' ')).output().unwrap();
+        assert!(output.status.success(), "{arguments}: {}", String::from_utf8_lossy(&output.stderr));
+    };
+    let key = "-newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes";
+    std::fs::write(
+        folder.join("ext"),
+        "subjectAltName=IP:127.0.0.1\nextendedKeyUsage=serverAuth,clientAuth\n",
+    )
+    .unwrap();
+    run(&format!("req -x509 {key} -keyout ca.key -out ca.pem -subj /CN=zonecast-ca -days 2"));
+    run(&format!("req {key} -keyout end.key -out end.csr -subj /CN=zonecast"));
+    run("x509 -req -in end.csr -CA ca.pem -CAkey ca.key -CAcreateserial -out end.pem -days 2 -extfile ext");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn tls_with_certificates_on_both_sides() {
+    let folder = tempfile::tempdir().unwrap();
+    certificates(folder.path());
+    let file = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    let etcd = Etcd::start_tls(&file("end.pem"), &file("end.key"), &file("ca.pem"));
+    let endpoints = etcd.endpoints().join(",");
+    let zone = ZoneRef::new(name("story.test"));
+    let full = json!({
+        "backend": "etcd", "endpoints": endpoints,
+        "ca_file": file("ca.pem"), "cert_file": file("end.pem"), "key_file": file("end.key"),
+    });
+    let provider = connected(full, &Deps::default());
+    let report = provider.test(&zone).await;
+    assert!(report.ok, "{report:?}");
+    let create = Change::Create(set("www.story.test", RecordType::A, "192.0.2.1"));
+    assert_eq!(provider.apply(&zone, &Observed::default(), &[create]).await, [Outcome::Done]);
+    for lacking in [
+        json!({ "backend": "etcd", "endpoints": endpoints, "ca_file": file("ca.pem") }),
+        json!({ "backend": "etcd", "endpoints": endpoints }),
+        json!({ "backend": "etcd", "endpoints": endpoints.replace("https", "http") }),
+    ] {
+        let report = connected(lacking, &Deps::default()).test(&zone).await;
+        assert!(!report.ok && !report.can_write, "{report:?}");
+        println!("{}", report.message);
+    }
+}

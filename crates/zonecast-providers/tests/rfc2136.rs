@@ -89,9 +89,8 @@ async fn the_story_of_powerdns_with_dnsupdate() {
 async fn test_says_which_it_is() {
     for stage in [Rfc2136Stage::bind(), Rfc2136Stage::knot(), Rfc2136Stage::powerdns()] {
         let (addr, key) = (stage.addr(), &stage.key);
-        let report = |key: TsigSecret, at: &'static str| async move {
-            connected(addr, &key).test(&zone(at)).await
-        };
+        let report =
+            |key: TsigSecret, at: &'static str| async move { connected(addr, &key).test(&zone(at)).await };
         let serial = || dig(addr, "story.test.", "SOA").unwrap().answers[0].text();
         let before = serial();
         let right = report(key.clone(), "story.test").await;
@@ -103,15 +102,20 @@ async fn test_says_which_it_is() {
             algorithm: algorithm.to_owned(),
             secret: key.secret.clone(),
         };
-        for wrong in
-            [TsigSecret::random(&key.name, "hmac-sha256"), named("nobody", "hmac-sha256"), named("zc", "hmac-sha512")]
-        {
+        for wrong in [
+            TsigSecret::random(&key.name, "hmac-sha256"),
+            named("nobody", "hmac-sha256"),
+            named("zc", "hmac-sha512"),
+        ] {
             let report = report(wrong, "story.test").await;
             assert!(!report.ok && report.reachable && !report.authorised, "{report:?}");
             println!("{}", report.message);
         }
         let missing = report(key.clone(), "missing.test").await;
-        assert!(!missing.ok && missing.reachable && missing.authorised && !missing.zone_matches, "{missing:?}");
+        assert!(
+            !missing.ok && missing.reachable && missing.authorised && !missing.zone_matches,
+            "{missing:?}"
+        );
         let deeper = report(key.clone(), "www.story.test").await;
         assert!(!deeper.zone_matches && !deeper.ok, "{deeper:?}");
         assert_eq!(serial(), before, "Test changed the zone");
@@ -123,20 +127,25 @@ async fn no_right_to_write_is_told_from_no_right_at_all() {
     let key = TsigSecret::random("zc", "hmac-sha256");
     let keys = std::slice::from_ref(&key);
     let ptr_only = "update-policy { grant zc zonesub TXT; }; allow-transfer { key zc; };";
-    let zones =
-        [("closed.test", "allow-transfer { key zc; };"), ("policy.test", ptr_only), ("mute.test", "allow-update { key zc; };")];
+    let zones = [
+        ("closed.test", "allow-transfer { key zc; };"),
+        ("policy.test", ptr_only),
+        ("mute.test", "allow-update { key zc; };"),
+    ];
     let bind = Bind::start_with(keys, &zones);
     let provider = connected(bind.dns_addr(), &key);
     for at in ["closed.test", "policy.test"] {
         let report = provider.test(&zone(at)).await;
         assert!(!report.ok && report.authorised && report.zone_matches && !report.can_write, "{report:?}");
-        let outcomes = provider.apply(&zone(at), &Observed::default(), &[create(&format!("a.{at}"), "192.0.2.1")]).await;
+        let outcomes =
+            provider.apply(&zone(at), &Observed::default(), &[create(&format!("a.{at}"), "192.0.2.1")]).await;
         assert_eq!(failed(&outcomes).0, ErrorClass::Forbidden);
     }
     let report = provider.test(&zone("mute.test")).await;
     assert!(report.ok && report.advice.iter().any(|words| words.contains("cannot be listed")), "{report:?}");
     assert_eq!(provider.list(&zone("mute.test")).await.unwrap_err().class, ErrorClass::Unsupported);
-    let done = provider.apply(&zone("mute.test"), &Observed::default(), &[create("a.mute.test", "192.0.2.1")]).await;
+    let done =
+        provider.apply(&zone("mute.test"), &Observed::default(), &[create("a.mute.test", "192.0.2.1")]).await;
     assert_eq!(done, [Outcome::Done], "writing needs no transfer");
     assert_eq!(provider.read(&zone("mute.test"), &[name("a.mute.test")]).await.unwrap().rrsets.len(), 1);
 
@@ -210,7 +219,10 @@ async fn a_wildcard_does_not_speak_for_names_nobody_wrote() {
     for stage in [Rfc2136Stage::bind(), Rfc2136Stage::knot()] {
         let (provider, zone) = (stage.provider(), zone("story.test"));
         let wild = set("*.story.test", RecordType::A, &["192.0.2.1"]);
-        assert_eq!(provider.apply(&zone, &Observed::default(), &[Change::Create(wild)]).await, [Outcome::Done]);
+        assert_eq!(
+            provider.apply(&zone, &Observed::default(), &[Change::Create(wild)]).await,
+            [Outcome::Done]
+        );
         let names = [name("www.story.test"), name("*.story.test"), name("a.b.story.test")];
         let seen = provider.read(&zone, &names).await.unwrap();
         assert_eq!(seen.rrsets.len(), 1, "{seen:?}");
@@ -227,7 +239,13 @@ async fn texts_cut_elsewhere_can_be_guarded_and_deleted() {
     for stage in [Rfc2136Stage::bind(), Rfc2136Stage::knot(), Rfc2136Stage::powerdns()] {
         let (provider, zone) = (stage.provider(), zone("story.test"));
         stage
-            .foreign_put(&zone.name, &name("t.story.test"), RecordType::TXT, 300, &["\"one\" \"two\"", "\"keep\""])
+            .foreign_put(
+                &zone.name,
+                &name("t.story.test"),
+                RecordType::TXT,
+                300,
+                &["\"one\" \"two\"", "\"keep\""],
+            )
             .await;
         let seen = provider.read(&zone, &[name("t.story.test")]).await.unwrap();
         let old = set("t.story.test", RecordType::TXT, &["onetwo", "keep"]);
@@ -246,13 +264,17 @@ async fn nsupdate_beside_us_is_a_conflict_and_loses_nothing() {
     let stage = Rfc2136Stage::bind();
     let (provider, zone) = (stage.provider(), zone("story.test"));
     let one = set("www.story.test", RecordType::A, &["192.0.2.1"]);
-    assert_eq!(provider.apply(&zone, &Observed::default(), &[Change::Create(one.clone())]).await, [Outcome::Done]);
+    assert_eq!(
+        provider.apply(&zone, &Observed::default(), &[Change::Create(one.clone())]).await,
+        [Outcome::Done]
+    );
     let seen = provider.read(&zone, &[name("www.story.test"), name("new.story.test")]).await.unwrap();
     let script = "zone story.test\nupdate add www.story.test 300 A 198.51.100.1\n\
                   update add new.story.test 300 A 198.51.100.2\nsend\n";
     let (ok, words) = nsupdate(stage.addr(), Some(&stage.key), script);
     assert!(ok, "{words}");
-    let changes = [Change::Delete(one), create("new.story.test", "192.0.2.9"), create("free.story.test", "192.0.2.8")];
+    let changes =
+        [Change::Delete(one), create("new.story.test", "192.0.2.9"), create("free.story.test", "192.0.2.8")];
     let outcomes = provider.apply(&zone, &seen, &changes).await;
     let classes: Vec<Option<ErrorClass>> = outcomes
         .iter()
@@ -279,7 +301,9 @@ fn any_value(rtype: u16) -> BoxedStrategy<String> {
         257 => (0u8..=1, "[a-z]{1,10}", "[a-z0-9.:/-]{0,40}")
             .prop_map(|(flag, tag, value)| format!("{} {tag} \"{value}\"", flag * 128))
             .boxed(),
-        52 => (0u8..4, 0u8..2, hex).prop_map(|(usage, selector, hex)| format!("{usage} {selector} 1 {}", &hex[..64.min(hex.len())])).boxed(),
+        52 => (0u8..4, 0u8..2, hex)
+            .prop_map(|(usage, selector, hex)| format!("{usage} {selector} 1 {}", &hex[..64.min(hex.len())]))
+            .boxed(),
         65280 => proptest::collection::vec(any::<u8>(), 0..200)
             .prop_map(|bytes| RecordData::from_wire(RecordType(65280), &bytes).unwrap().to_generic())
             .boxed(),
@@ -295,12 +319,16 @@ async fn what_is_written_is_what_is_read() {
         let (provider, zone): (_, ZoneRef) = (stage.provider(), zone("story.test"));
         let mut runner = TestRunner::deterministic();
         let mut wanted = Vec::new();
-        for (index, rtype) in [1u16, 28, 12, 15, 16, 33, 52, 257, 65280].into_iter().cycle().take(180).enumerate() {
+        for (index, rtype) in
+            [1u16, 28, 12, 15, 16, 33, 52, 257, 65280].into_iter().cycle().take(180).enumerate()
+        {
             // DNAME hides what is below, and stands in the story of its own.
             let count = if rtype == 12 { 1 } else { 1 + index % 4 };
             let values: Vec<RecordData> = (0..count)
                 .map(|_| any_value(rtype).new_tree(&mut runner).unwrap().current())
-                .map(|text| RecordData::parse(RecordType(rtype), &text).unwrap_or_else(|error| panic!("{error}")))
+                .map(|text| {
+                    RecordData::parse(RecordType(rtype), &text).unwrap_or_else(|error| panic!("{error}"))
+                })
                 .collect();
             let ttl = Ttl::from_seconds(index as u32 * 7919).unwrap();
             wanted.push(RRset::new(name(&format!("p{index}.story.test")), RecordType(rtype), ttl, values));

@@ -67,7 +67,11 @@ async fn four_loaders_take_what_is_written() {
         set("story.test", RecordType::CAA, &["0 issue \"ca.example.net\""]),
         set("*.w.story.test", RecordType::A, &["192.0.2.3"]),
         set("t.story.test", RecordType::TXT, &[&long, "say \"hi\" \\ ; not a comment", "gr\u{fc}\u{df}e"]),
-        set("_443._tcp.www.story.test", RecordType::TLSA, &["3 1 1 00112233445566778899AABBCCDDEEFF00112233445566778899AABBCCDDEEFF"]),
+        set(
+            "_443._tcp.www.story.test",
+            RecordType::TLSA,
+            &["3 1 1 00112233445566778899AABBCCDDEEFF00112233445566778899AABBCCDDEEFF"],
+        ),
         set("h.story.test", RecordType::HTTPS, &["1 . alpn=h2"]),
         set("sub.story.test", RecordType::NS, &["ns1.example.net"]),
         set("odd.story.test", RecordType(65280), &["\\# 3 0A0B0C"]),
@@ -83,7 +87,8 @@ async fn four_loaders_take_what_is_written() {
     }
     let bind = Bind::load("story.test", &text).unwrap_or_else(|log| panic!("{log}"));
     assert_eq!(dig(bind.dns_addr(), "www.story.test.", "A").unwrap().texts("A"), ["192.0.2.1", "192.0.2.2"]);
-    let left: Vec<_> = std::fs::read_dir(place.folder.path()).unwrap().map(|f| f.unwrap().file_name()).collect();
+    let left: Vec<_> =
+        std::fs::read_dir(place.folder.path()).unwrap().map(|f| f.unwrap().file_name()).collect();
     assert_eq!(left, ["db.story.test"], "nothing is left beside the file");
 }
 
@@ -94,13 +99,26 @@ async fn the_serial_rises_above_what_a_person_wrote_and_the_rest_stays() {
         "$TTL 1h\n$ORIGIN story.test.\n@ IN SOA ns1 host 2026112199 1h 10m 2w 5m ; by hand\n  IN NS ns1\n\
          ns1 IN A 192.0.2.53\nmail 600 IN A 192.0.2.25\n",
     );
-    assert_eq!(place.apply(&[Change::Create(set("a.story.test", RecordType::A, &["192.0.2.1"]))]).await, [Outcome::Done]);
+    assert_eq!(
+        place.apply(&[Change::Create(set("a.story.test", RecordType::A, &["192.0.2.1"]))]).await,
+        [Outcome::Done]
+    );
     assert_eq!(place.serial(), 2_026_112_200);
     let listed = place.provider.list(&place.zone).await.unwrap();
-    let owners: Vec<String> = listed.rrsets.iter().map(|set| format!("{} {} {}", set.name, set.rtype, set.ttl)).collect();
-    let wanted = ["story.test NS 3600", "story.test SOA 3600", "a.story.test A 300", "mail.story.test A 600", "ns1.story.test A 3600"];
+    let owners: Vec<String> =
+        listed.rrsets.iter().map(|set| format!("{} {} {}", set.name, set.rtype, set.ttl)).collect();
+    let wanted = [
+        "story.test NS 3600",
+        "story.test SOA 3600",
+        "a.story.test A 300",
+        "mail.story.test A 600",
+        "ns1.story.test A 3600",
+    ];
     assert_eq!(owners, wanted);
-    assert_eq!(place.apply(&[Change::Create(set("a.story.test", RecordType::A, &["192.0.2.1"]))]).await, [Outcome::Done]);
+    assert_eq!(
+        place.apply(&[Change::Create(set("a.story.test", RecordType::A, &["192.0.2.1"]))]).await,
+        [Outcome::Done]
+    );
     assert_eq!(place.serial(), 2_026_112_200, "what changes nothing writes nothing");
 }
 
@@ -138,6 +156,9 @@ async fn a_hand_edit_in_between_is_a_conflict() {
     let seen = place.provider.list(&place.zone).await.unwrap();
     place.write(&place.text().replace("192.0.2.1", "198.51.100.1"));
     let outcomes = place.provider.apply(&place.zone, &seen, &[Change::Delete(one)]).await;
-    assert!(matches!(&outcomes[..], [Outcome::Failed(error)] if error.class == ErrorClass::Conflict), "{outcomes:?}");
+    assert!(
+        matches!(&outcomes[..], [Outcome::Failed(error)] if error.class == ErrorClass::Conflict),
+        "{outcomes:?}"
+    );
     assert!(place.text().contains("198.51.100.1"));
 }
