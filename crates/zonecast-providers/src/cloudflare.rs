@@ -18,7 +18,7 @@ mod record;
 mod wire;
 mod write;
 
-use crate::fields::{Field, Settings};
+use crate::fields::{Field, Kind, Settings, no_more_to_check, normalise_url, one};
 use crate::http::{Http, canonical_endpoint};
 use crate::redact::{Redactor, url_encode};
 use crate::tls::Trust;
@@ -43,45 +43,44 @@ const PARALLEL: usize = 4;
 /// Up to this many names are read one by one where the zone's size is not known.
 const NARROW_MAX: usize = 4;
 
-/// The form of a connection.
-pub const FIELDS: &[Field] = &[
-    Field {
-        name: "account_id",
-        label: "Account ID",
-        help: "shown on the overview page of the zone; when given, the zone must be in this account",
-        required: false,
-        secret: false,
-        is_endpoint: false,
-        default: None,
-    },
-    Field {
-        name: "zone_id",
-        label: "Zone ID",
-        help: "shown on the overview page of the zone; without it the zone is looked up by its name",
-        required: false,
-        secret: false,
-        is_endpoint: false,
-        default: None,
-    },
-    Field {
-        name: "api_token",
-        label: "API Token",
-        help: "a token with Zone > DNS > Edit on this zone (not the Global API Key)",
-        required: true,
-        secret: true,
-        is_endpoint: false,
-        default: None,
-    },
-    Field {
-        name: "server_url",
-        label: "Server URL",
-        help: "where the API answers, unless it is Cloudflare's own",
-        required: false,
-        secret: false,
-        is_endpoint: true,
-        default: Some("https://api.cloudflare.com/client/v4"),
-    },
+const FIELDS: &[Field] = &[
+    Field::optional(
+        "account_id",
+        "Account ID",
+        "shown on the overview page of the zone; when given, the zone must be in this account",
+    ),
+    Field::optional(
+        "zone_id",
+        "Zone ID",
+        "shown on the overview page of the zone; without it the zone is looked up by its name",
+    ),
+    Field::required(
+        "api_token",
+        "API Token",
+        "a token with Zone > DNS > Edit on this zone (not the Global API Key)",
+    )
+    .secret(),
+    Field::optional("server_url", "Server URL", "where the API answers, unless it is Cloudflare's own")
+        .or("https://api.cloudflare.com/client/v4")
+        .endpoint()
+        .spelled(normalise_url),
 ];
+
+/// Cloudflare, for the list of kinds.
+pub fn kind() -> Kind {
+    Kind {
+        name: "cloudflare",
+        label: "Cloudflare",
+        fields: FIELDS,
+        capabilities: capabilities(),
+        docs: "docs/providers/cloudflare.md",
+        check: no_more_to_check,
+        connect: |settings, deps| {
+            let service = Cloudflare::new(settings, &deps.trust);
+            Ok(Arc::new(service.map_err(|message| one("server_url", message))?))
+        },
+    }
+}
 
 /// One API token, and the zones it was seen to lead to.
 pub struct Cloudflare {

@@ -22,10 +22,7 @@ mod records;
 mod wire;
 mod write;
 
-pub use form::FIELDS;
-pub(crate) use form::check;
-
-use crate::fields::{FieldError, Settings};
+use crate::fields::{FieldError, Kind, Settings};
 use crate::http::{Http, canonical_endpoint};
 use crate::redact::Redactor;
 use crate::tls::Trust;
@@ -43,6 +40,19 @@ use tokio::sync::OnceCell;
 use zonecast_core::{
     Capabilities, Change, Guard, Name, Observed, ObservedRRset, RecordData, RecordType, Ttl,
 };
+
+/// HestiaCP, for the list of kinds.
+pub fn kind() -> Kind {
+    Kind {
+        name: "hestiacp",
+        label: "HestiaCP",
+        fields: form::FIELDS,
+        capabilities: capabilities(),
+        docs: "docs/providers/hestiacp.md",
+        check: form::check,
+        connect: |settings, deps| Ok(Arc::new(HestiaCp::connect(settings, &deps.trust)?)),
+    }
+}
 
 /// One HestiaCP server and a way to log in there.
 pub struct HestiaCp {

@@ -73,7 +73,7 @@ impl Http {
         // Reading the system's roots costs milliseconds, so plain endpoints do without them.
         let config = match endpoint.starts_with("https://") {
             true => client_config(trust)?,
-            false => client_config(&Trust { ca_pem: None, pinned_sha256: Some([0; 32]) })?,
+            false => client_config(&Trust { pinned_sha256: Some([0; 32]), ..Trust::default() })?,
         };
         builder = builder.tls_backend_preconfigured(config);
         let client = builder.build().map_err(|error| format!("no HTTP client: {}", words(&error)))?;

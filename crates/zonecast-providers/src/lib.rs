@@ -7,6 +7,7 @@
 
 pub mod cloudflare;
 pub mod conformance;
+pub mod coredns;
 pub mod embedded;
 pub mod fields;
 pub mod hestiacp;
@@ -14,6 +15,7 @@ pub mod http;
 pub mod memory;
 pub mod powerdns;
 pub mod redact;
+pub mod rfc2136;
 pub mod route53;
 pub mod tls;
 mod turn;

@@ -19,6 +19,7 @@ mod read;
 mod wire;
 mod write;
 
+use crate::fields::{Field, Kind, no_more_to_check, normalise_url, one};
 use crate::http::{Answer, Http, canonical_endpoint};
 use crate::redact::{Redactor, url_encode};
 use crate::tls::Trust;
@@ -36,6 +37,37 @@ use zonecast_core::{Capabilities, Change, Guard, Name, Observed, RRset, RecordDa
 const PARALLEL: usize = 8;
 /// Batches up to this many names are flushed from the packet cache.
 const FLUSH_MAX: usize = 50;
+
+const FIELDS: &[Field] = &[
+    Field::required(
+        "server_url",
+        "Server URL",
+        "where the API of PowerDNS answers, such as https://pdns.example.com:8081",
+    )
+    .endpoint()
+    .spelled(normalise_url),
+    Field::required("api_key", "API Key", "api-key in pdns.conf").secret(),
+    Field::optional("server_id", "Server ID", "localhost, unless a proxy in front renames it")
+        .or("localhost"),
+];
+
+/// PowerDNS, for the list of kinds.
+pub fn kind() -> Kind {
+    Kind {
+        name: "powerdns",
+        label: "PowerDNS",
+        fields: FIELDS,
+        capabilities: capabilities(),
+        docs: "docs/providers/powerdns.md",
+        check: no_more_to_check,
+        connect: |settings, deps| {
+            let (url, id) = (settings.plain("server_url"), settings.plain("server_id"));
+            let server = PowerDns::new(url, id, settings.secret("api_key"), &deps.trust);
+            Ok(Arc::new(server.map_err(|message| one("server_url", message))?))
+        },
+    }
+}
+
 /// One PowerDNS server and a key for it.
 pub struct PowerDns {
     http: Http,

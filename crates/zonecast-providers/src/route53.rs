@@ -21,7 +21,7 @@ mod text;
 mod wire;
 mod write;
 
-use crate::fields::{Field, Settings};
+use crate::fields::{Field, Kind, Settings, no_more_to_check, normalise_url, one};
 use crate::http::{Http, canonical_endpoint};
 use crate::redact::{Redactor, url_encode};
 use crate::tls::Trust;
@@ -44,54 +44,41 @@ const PAGES_MAX: usize = 10_000;
 /// Reads of one name in flight at one time.
 const PARALLEL: usize = 4;
 
-/// The form of a connection.
-pub const FIELDS: &[Field] = &[
-    Field {
-        name: "access_key_id",
-        label: "Access Key ID",
-        help: "AKIA... of a user, or ASIA... together with a session token",
-        required: true,
-        secret: false,
-        is_endpoint: false,
-        default: None,
-    },
-    Field {
-        name: "secret_access_key",
-        label: "Secret Access Key",
-        help: "shown once, when the access key was made",
-        required: true,
-        secret: true,
-        is_endpoint: false,
-        default: None,
-    },
-    Field {
-        name: "session_token",
-        label: "Session Token",
-        help: "with temporary keys only",
-        required: false,
-        secret: true,
-        is_endpoint: false,
-        default: None,
-    },
-    Field {
-        name: "hosted_zone_id",
-        label: "Hosted Zone ID",
-        help: "such as Z0123456789ABC; without it the zone is looked up by its name",
-        required: false,
-        secret: false,
-        is_endpoint: false,
-        default: None,
-    },
-    Field {
-        name: "server_url",
-        label: "Server URL",
-        help: "where the API answers, unless it is Amazon's own",
-        required: false,
-        secret: false,
-        is_endpoint: true,
-        default: Some("https://route53.amazonaws.com"),
-    },
+const FIELDS: &[Field] = &[
+    Field::required(
+        "access_key_id",
+        "Access Key ID",
+        "AKIA... of a user, or ASIA... together with a session token",
+    ),
+    Field::required("secret_access_key", "Secret Access Key", "shown once, when the access key was made")
+        .secret(),
+    Field::optional("session_token", "Session Token", "with temporary keys only").secret(),
+    Field::optional(
+        "hosted_zone_id",
+        "Hosted Zone ID",
+        "such as Z0123456789ABC; without it the zone is looked up by its name",
+    ),
+    Field::optional("server_url", "Server URL", "where the API answers, unless it is Amazon's own")
+        .or("https://route53.amazonaws.com")
+        .endpoint()
+        .spelled(normalise_url),
 ];
+
+/// Route 53, for the list of kinds.
+pub fn kind() -> Kind {
+    Kind {
+        name: "route53",
+        label: "Amazon Route 53",
+        fields: FIELDS,
+        capabilities: capabilities(),
+        docs: "docs/providers/route53.md",
+        check: no_more_to_check,
+        connect: |settings, deps| {
+            let service = Route53::new(settings, &deps.trust);
+            Ok(Arc::new(service.map_err(|message| one("server_url", message))?))
+        },
+    }
+}
 
 /// One access key, and the zones it was seen to lead to.
 pub struct Route53 {

@@ -47,4 +47,8 @@ story! {
     powerdns_lmdb => crate::stages::powerdns::PowerDnsStage::start(zonecast_testbed::Backend::Lmdb);
     cloudflare => crate::stages::cloudflare::CloudflareStage::start();
     route53 => crate::stages::route53::Route53Stage::start();
+    rfc2136_bind => crate::stages::rfc2136::Rfc2136Stage::bind();
+    rfc2136_knot => crate::stages::rfc2136::Rfc2136Stage::knot();
+    coredns_file => crate::stages::coredns::FileStage::start();
+    coredns_secondary => crate::stages::coredns::SecondaryStage::start().await;
 }

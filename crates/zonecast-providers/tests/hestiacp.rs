@@ -534,7 +534,7 @@ async fn a_write_whose_end_is_not_known_is_unknown() {
             let provider = connected(&proxy.url(), login(by));
             proxy.rule_for_bodies("cmd=v-add-dns-record", 1, fault.clone());
             let change = create(&format!("u{n}{}.rec.test", by as u8), "192.0.2.1");
-            let outcomes = apply(&provider, &[change.clone()]).await;
+            let outcomes = apply(&provider, std::slice::from_ref(&change)).await;
             assert!(matches!(&outcomes[..], [Outcome::Unknown(_)]), "{fault:?}: {outcomes:?}");
             all_done(&apply(&provider, &[change]).await);
         }

@@ -4,53 +4,43 @@
 //! meant is seen from their shape. Secrets are sent in the body of every call, so the URL must be
 //! TLS; a self-signed panel is trusted by the fingerprint of its certificate and never blindly.
 
-use crate::fields::{Field, FieldError, Settings};
+use crate::fields::{Field, FieldError, Settings, normalise_url};
 use crate::redact::url_encode;
 use crate::tls::Trust;
 use secrecy::{ExposeSecret, SecretString};
 use std::net::IpAddr;
 
-const fn field(name: &'static str, label: &'static str, help: &'static str) -> Field {
-    Field { name, label, help, required: true, secret: false, is_endpoint: false, default: None }
-}
-
 /// What HestiaCP needs to know (S1.32-36, S2.20-26).
-pub const FIELDS: &[Field] = &[
-    Field {
-        is_endpoint: true,
-        ..field(
-            "server_url",
-            "Server URL",
-            "where the panel answers, such as https://hestia.example.com:8083/",
-        )
-    },
-    field(
+pub(super) const FIELDS: &[Field] = &[
+    Field::required(
+        "server_url",
+        "Server URL",
+        "where the panel answers, such as https://hestia.example.com:8083/",
+    )
+    .endpoint()
+    .spelled(normalise_url),
+    Field::required(
         "admin_user",
         "Admin User",
         "the admin's name, an access key (20 characters), or api-key for an old API key",
     ),
-    Field {
-        secret: true,
-        ..field(
-            "admin_password",
-            "Admin Password",
-            "the admin's password, the secret of the access key (40 characters), key:secret, or the old API key",
-        )
-    },
-    field("user", "User", "the HestiaCP user who owns the zones"),
-    Field {
-        required: false,
-        is_endpoint: true,
-        ..field(
-            "server_certificate_sha256",
-            "Certificate SHA-256",
-            "the fingerprint of a self-signed panel's certificate: 64 hex digits",
-        )
-    },
+    Field::required(
+        "admin_password",
+        "Admin Password",
+        "the admin's password, the secret of the access key (40 characters), key:secret, or the old API key",
+    )
+    .secret(),
+    Field::required("user", "User", "the HestiaCP user who owns the zones"),
+    Field::optional(
+        "server_certificate_sha256",
+        "Certificate SHA-256",
+        "the fingerprint of a self-signed panel's certificate: 64 hex digits",
+    )
+    .endpoint(),
 ];
 
 /// What only this kind checks. The URL comes out with its final slash (S2.23).
-pub(crate) fn check(settings: &mut Settings) -> Vec<FieldError> {
+pub(super) fn check(settings: &mut Settings) -> Vec<FieldError> {
     let mut errors = Vec::new();
     let mut wrong = |field: &str, message: String| {
         errors.push(FieldError { field: field.to_owned(), message });

@@ -18,6 +18,7 @@ use tokio::task::JoinHandle;
 use zonecast_core::Name;
 use zonecast_dns::{Authority, MemoryZoneStore, Server, ServerOptions};
 
+#[allow(unused_imports)] // Each test binary uses its part.
 pub use http::{CERTIFICATE_SHA256, Tls};
 
 /// An access key: its secret, its user, and the commands its list names (nothing: all).
