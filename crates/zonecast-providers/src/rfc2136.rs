@@ -9,7 +9,8 @@
 //! - The TTL of a set follows the last value added, except on Knot, which ignores it: a TTL changes
 //!   by deleting the set and adding it in the same message.
 //! - There is no listing but AXFR. Names are read by one ANY question each over TCP, where the server
-//!   answers those in full, else type by type. A wildcard would answer for names nobody wrote, so
+//!   answers those in full (BIND, PowerDNS). Knot answers with one RRset (RFC 8482): there the zone is
+//!   transferred, and only where that is refused the names are read by the types we know. A wildcard would answer for names nobody wrote, so
 //!   below one the prerequisite "name is in use" decides.
 
 mod look;
@@ -89,8 +90,6 @@ struct Known {
     size: Option<usize>,
     /// The server does not let us transfer the zone.
     no_transfer: bool,
-    /// ANY brings everything (`true`) or only some of it, RFC 8482.
-    any_is_whole: Option<bool>,
 }
 
 impl Rfc2136 {

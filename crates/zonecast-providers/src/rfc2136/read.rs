@@ -14,13 +14,23 @@ const HINFO: RecordType = RecordType(13);
 const NARROW_MAX: usize = 256;
 /// RRsets a transfer brings in the time of one question.
 const RRSETS_PER_QUESTION: usize = 8;
-/// What is asked for where ANY does not bring everything.
+/// What is asked for where neither ANY nor a transfer brings everything.
 const TYPES: [u16; 28] = [
     1, 2, 5, 12, 13, 15, 16, 17, 18, 28, 29, 33, 35, 37, 39, 43, 44, 48, 52, 53, 59, 60, 61, 64, 65, 99, 256,
     257,
 ];
 
 type Sets = BTreeMap<(Name, RecordType), (Ttl, Vec<ObservedValue>)>;
+
+/// What questions of type ANY brought.
+enum Asked {
+    /// Everything at the names.
+    All(Sets),
+    /// A delegation hides something.
+    Hidden,
+    /// The server answers ANY with a part of what it has.
+    Minimal,
+}
 
 impl Rfc2136 {
     /// Every RRset at these names.
@@ -41,18 +51,40 @@ impl Rfc2136 {
             }
         }
         let mut connection = self.connect(zone).await?;
-        let read = self.ask_names(zone, &mut connection, &wanted).await;
+        let asked = self.ask_names(zone, &mut connection, &wanted).await;
         self.put_back(connection);
-        match read? {
-            Some(sets) => Ok(observed(sets)),
+        match asked? {
+            Asked::All(sets) => Ok(observed(sets)),
             // Behind a delegation only a transfer shows what the zone holds.
-            None => match self.transfer(zone).await {
+            Asked::Hidden => match self.transfer(zone).await {
                 Ok(all) => Ok(only(all, &wanted)),
                 Err(mut error) => {
                     error.message.push_str("; names at and below a delegation can only be read by transfer");
                     Err(error)
                 }
             },
+            // A type nobody knows is only seen in a transfer (RFC 8482 section 4.1: any subset will do).
+            Asked::Minimal => match self.transfer(zone).await {
+                Ok(all) => Ok(only(all, &wanted)),
+                Err(error) if error.class == ErrorClass::Unsupported => self.read_types(zone, &wanted).await,
+                Err(error) => Err(error),
+            },
+        }
+    }
+
+    /// The names by the types we know: all that can be seen where neither ANY nor a transfer shows
+    /// everything.
+    async fn read_types(&self, zone: &ZoneRef, names: &[Name]) -> Result<Observed, ProviderError> {
+        let mut connection = self.connect(zone).await?;
+        let asked = self.ask_types(zone, &mut connection, names).await;
+        self.put_back(connection);
+        match asked? {
+            Some(sets) => Ok(observed(sets)),
+            None => {
+                let words =
+                    "names at and below a delegation can only be read by transfer, and it lets us make none";
+                Err(self.error(zone, ErrorClass::Unsupported, words))
+            }
         }
     }
 
@@ -150,13 +182,13 @@ impl Rfc2136 {
         looks.into_iter().flatten().any(|look| look.authoritative && look.rcode == ResponseCode::NOERROR)
     }
 
-    /// Asks for each name. `None` when a delegation hides something.
+    /// Asks for everything at each name.
     async fn ask_names(
         &self,
         zone: &ZoneRef,
         connection: &mut Connection,
         names: &[Name],
-    ) -> Result<Option<Sets>, ProviderError> {
+    ) -> Result<Asked, ProviderError> {
         let mut questions = vec![(zone.name.clone(), RecordType::SOA), (zone.name.clone(), ANY)];
         questions.extend(names.iter().map(|name| (name.clone(), ANY)));
         let looks = connection.look(&questions, zone.deadline).await;
@@ -164,34 +196,29 @@ impl Rfc2136 {
         let mut next =
             || looks.next().unwrap_or_else(|| Err(self.error(zone, ErrorClass::Transient, "not asked")));
         self.judge_soa(zone, &next()?).await?;
+        // The apex holds SOA and NS: a server that keeps one of them back keeps others back, too.
         let apex = next()?;
         let has = |rtype| apex.records.iter().any(|(_, _, data, _)| data.rtype() == rtype);
-        let any_is_whole = has(RecordType::SOA) && has(RecordType::NS) && !has(HINFO);
-        self.learn(zone, |known| known.any_is_whole = Some(any_is_whole));
+        if !has(RecordType::SOA) || !has(RecordType::NS) || has(HINFO) {
+            return Ok(Asked::Minimal);
+        }
         let mut sets = Sets::new();
-        if !any_is_whole {
-            if !self.ask_types(zone, connection, names, &mut sets).await? {
-                return Ok(None);
-            }
-        } else {
-            for name in names {
-                if !self.take_look(zone, name, &next()?, &mut sets)? {
-                    return Ok(None);
-                }
+        for name in names {
+            if !self.take_look(zone, name, &next()?, &mut sets)? {
+                return Ok(Asked::Hidden);
             }
         }
         self.drop_synthesised(zone, connection, &mut sets).await?;
-        Ok(Some(sets))
+        Ok(Asked::All(sets))
     }
 
-    /// The slow way: a question for each type.
+    /// A question for each type at each name. `None` when a delegation hides something.
     async fn ask_types(
         &self,
         zone: &ZoneRef,
         connection: &mut Connection,
         names: &[Name],
-        sets: &mut Sets,
-    ) -> Result<bool, ProviderError> {
+    ) -> Result<Option<Sets>, ProviderError> {
         let questions: Vec<(Name, RecordType)> = names
             .iter()
             .flat_map(|name| {
@@ -199,17 +226,19 @@ impl Rfc2136 {
                 TYPES.into_iter().map(RecordType).chain(soa).map(|rtype| (name.clone(), rtype))
             })
             .collect();
+        let mut sets = Sets::new();
         let looks = connection.look(&questions, zone.deadline).await;
         for ((name, rtype), look) in questions.iter().zip(looks) {
             let mut look = look.map_err(|error| self.lost(zone, &error))?;
             // A CNAME answers for every type; it is taken once, for its own.
             look.records.retain(|(_, _, data, _)| data.rtype() == *rtype);
             let ds = *rtype == RecordType::DS;
-            if !self.take_look(zone, name, &look, sets)? && !ds {
-                return Ok(false);
+            if !self.take_look(zone, name, &look, &mut sets)? && !ds {
+                return Ok(None);
             }
         }
-        Ok(true)
+        self.drop_synthesised(zone, connection, &mut sets).await?;
+        Ok(Some(sets))
     }
 
     /// Takes what one answer says of a name; `false` where it only points to somebody else.
