@@ -262,9 +262,10 @@ fn between(zone: &ZoneRef, name: &Name) -> impl Iterator<Item = Name> + use<> {
 /// Fills transactions up to their limit.
 fn pack(units: Vec<Unit>) -> Vec<Vec<Unit>> {
     let mut groups: Vec<Vec<Unit>> = Vec::new();
-    let mut count = OPERATIONS_MAX;
+    let mut count = 0;
     for unit in units {
-        if count + unit.steps.count() > OPERATIONS_MAX {
+        // A unit may have nothing to do; it is done then, and belongs to a group all the same.
+        if groups.is_empty() || count + unit.steps.count() > OPERATIONS_MAX {
             groups.push(Vec::new());
             count = 0;
         }
