@@ -64,12 +64,14 @@ impl SkyDns {
         }
     }
 
-    /// Every set CoreDNS would serve at the names that somebody wrote.
+    /// Every set CoreDNS would serve at the names that somebody wrote. A host name at an exact key is
+    /// one thing with two answers, CNAME and PTR; it counts as the one that belongs to its zone.
     pub fn whole(&self) -> Vec<RRset> {
-        let types = [1, 28, 5, 16, 15, 33, 12].map(RecordType);
+        let pointer = if self.zone.is_reverse() { RecordType::PTR } else { RecordType::CNAME };
+        let types = [1, 28, 16, 15, 33].map(RecordType);
         let mut sets = Vec::new();
         for name in self.owners() {
-            for rtype in types {
+            for rtype in types.into_iter().chain([pointer]) {
                 if let Looked::Found(set) = self.ask(&name, rtype) {
                     sets.push(set);
                 }
