@@ -4,6 +4,7 @@
 //! `config.defaults.toml`, and a test holds the two together.
 
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use zonecast_core::{Name, Ttl};
@@ -48,6 +49,9 @@ pub struct EngineConfig {
     pub poll_millis: u64,
     /// Most calls a second to one budget group, where the provider names no limit of its own.
     pub calls_per_second: u32,
+    /// Calls a second by budget group, before what the provider and `calls_per_second` say. A
+    /// connection without a group of its own is `connection:ID`.
+    pub budgets: BTreeMap<String, f64>,
 }
 
 /// What new embedded zones start with.
@@ -151,6 +155,7 @@ impl Default for EngineConfig {
             batch_names: 5_000,
             poll_millis: 1_000,
             calls_per_second: 0,
+            budgets: BTreeMap::new(),
         }
     }
 }
