@@ -29,8 +29,8 @@ export const open = async (options = {}) => {
     page.on("pageerror", (error) => notes.push(`script: ${error.message}`));
     page.on("console", (message) => {
         const text = message.text();
-        // A refused form is a 422, and Chromium reports each 4xx as an error.
-        const refused = /status of (401|409|412|422)/.test(text);
+        // A refused form is a 422, a page that is not there a 404; Chromium calls each an error.
+        const refused = /status of (401|404|409|412|422)/.test(text);
         if (message.type() === "error" && !refused) notes.push(`console: ${text}`);
     });
     page.on("response", async (response) => {
