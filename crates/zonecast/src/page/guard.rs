@@ -84,13 +84,13 @@ async fn visit_of(
     headers: &HeaderMap,
 ) -> Result<Option<Visit>, Problem> {
     let fragment = is_fragment(headers);
-    let by_hand = !(fragment && *method == Method::GET) && !uri.path().ends_with("/live");
+    let by_itself = uri.path().ends_with("/live") || (fragment && *method == Method::GET);
     let cookies = headers.get_all(header::COOKIE).iter().filter_map(|value| value.to_str().ok());
     let known = cookies
         .flat_map(|value| value.split(';'))
         .filter_map(|pair| pair.trim().split_once('='))
         .filter(|(name, _)| *name == super::login::COOKIE || *name == super::login::COOKIE_TLS)
-        .find_map(|(_, cookie)| state.sessions.find(cookie, by_hand));
+        .find_map(|(_, cookie)| state.sessions.find(cookie, !by_itself));
     let Some(known) = known else { return Ok(None) };
     let Some(mut caller) = keys::holder(&state.app, known.key_id).await? else {
         state.sessions.close(&known.id);

@@ -64,7 +64,7 @@ pub async fn other_type(visit: Visit, fields: Fields) -> Shown {
 pub async fn test(visit: Visit, fields: Fields) -> Shown {
     match zones::test_unsaved(&visit, &visit.caller, &new_body(&fields)).await {
         Ok(report) => {
-            let flash = flash_of(fields.get("name"), report);
+            let flash = flash_of(&Label::of(fields.get("name").trim_end_matches('.')).text, report);
             if visit.fragment {
                 return show(&super::error::Toast { flash });
             }
