@@ -5,14 +5,21 @@
 //! or jobs: it reads RRsets, applies changes to RRsets, and tells errors apart by what the caller
 //! should do about them.
 
+pub mod cloudflare;
 pub mod conformance;
+pub mod coredns;
 pub mod embedded;
 pub mod fields;
+pub mod hestiacp;
 pub mod http;
 pub mod memory;
 pub mod powerdns;
 pub mod redact;
+pub mod rfc2136;
+pub mod route53;
 pub mod tls;
+mod turn;
+mod vet;
 
 use async_trait::async_trait;
 use std::time::{Duration, Instant};

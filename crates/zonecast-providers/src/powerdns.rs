@@ -19,16 +19,17 @@ mod read;
 mod wire;
 mod write;
 
+use crate::fields::{Field, Kind, no_more_to_check, normalise_url, one};
 use crate::http::{Answer, Http, canonical_endpoint};
 use crate::redact::{Redactor, url_encode};
 use crate::tls::Trust;
+use crate::turn::turn_of;
 use crate::{ErrorClass, Outcome, Provider, ProviderError, TestReport, ZoneRef, ZoneSeed};
 use async_trait::async_trait;
 use futures_util::{StreamExt, stream};
 use reqwest::{Method, RequestBuilder};
 use secrecy::{ExposeSecret, SecretString};
-use std::collections::HashMap;
-use std::sync::{Arc, LazyLock, Mutex, PoisonError, Weak};
+use std::sync::Arc;
 use wire::{OUR_ACCOUNT, ZoneInfo, in_path, seed_rrset, zone_id};
 use zonecast_core::{Capabilities, Change, Guard, Name, Observed, RRset, RecordData, RecordType, Ttl};
 
@@ -36,6 +37,37 @@ use zonecast_core::{Capabilities, Change, Guard, Name, Observed, RRset, RecordDa
 const PARALLEL: usize = 8;
 /// Batches up to this many names are flushed from the packet cache.
 const FLUSH_MAX: usize = 50;
+
+const FIELDS: &[Field] = &[
+    Field::required(
+        "server_url",
+        "Server URL",
+        "where the API of PowerDNS answers, such as https://pdns.example.com:8081",
+    )
+    .endpoint()
+    .spelled(normalise_url),
+    Field::required("api_key", "API Key", "api-key in pdns.conf").secret(),
+    Field::optional("server_id", "Server ID", "localhost, unless a proxy in front renames it")
+        .or("localhost"),
+];
+
+/// PowerDNS, for the list of kinds.
+pub fn kind() -> Kind {
+    Kind {
+        name: "powerdns",
+        label: "PowerDNS",
+        fields: FIELDS,
+        capabilities: capabilities(),
+        docs: "docs/providers/powerdns.md",
+        check: no_more_to_check,
+        connect: |settings, deps| {
+            let (url, id) = (settings.plain("server_url"), settings.plain("server_id"));
+            let server = PowerDns::new(url, id, settings.secret("api_key"), &deps.trust);
+            Ok(Arc::new(server.map_err(|message| one("server_url", message))?))
+        },
+    }
+}
+
 /// One PowerDNS server and a key for it.
 pub struct PowerDns {
     http: Http,
@@ -290,18 +322,4 @@ pub fn capabilities() -> Capabilities {
 fn about(zone: &ZoneRef, mut error: ProviderError) -> ProviderError {
     error.message = format!("{}: {}", zone.name, error.message);
     error
-}
-
-/// The lock of one server, however many connections lead to it.
-fn turn_of(base: &str) -> Arc<tokio::sync::Mutex<()>> {
-    static TURNS: LazyLock<Mutex<HashMap<String, Weak<tokio::sync::Mutex<()>>>>> =
-        LazyLock::new(Mutex::default);
-    let mut turns = TURNS.lock().unwrap_or_else(PoisonError::into_inner);
-    turns.retain(|_, turn| turn.strong_count() > 0);
-    if let Some(turn) = turns.get(base).and_then(Weak::upgrade) {
-        return turn;
-    }
-    let turn = Arc::new(tokio::sync::Mutex::new(()));
-    turns.insert(base.to_owned(), Arc::downgrade(&turn));
-    turn
 }

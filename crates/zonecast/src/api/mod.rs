@@ -3,7 +3,7 @@
 //! Nothing is decided here but how HTTP spells it. The layers, from the outside: a panic becomes a
 //! 500, every call is counted, the body is bounded, the gate lets in who has a key and a role, an
 //! `Idempotency-Key` replays, and then the route. Whatever is wrong comes back as one
-//! [`Problem`](crate::problem::Problem); no framework error reaches a caller.
+//! [`Problem`]; no framework error reaches a caller.
 
 mod audit;
 mod connections;
