@@ -182,14 +182,21 @@ pub fn typed_inputs(
         field.secret && value == Some(KEEP)
     };
     let input = |field: &Field| {
-        let input = match field.secret {
-            true => Input::secret(&setting(field), field.label, stored(field)),
-            false => Input::text(&setting(field), field.label, value(field))
-                .hint(field.default.unwrap_or_default()),
+        let (name, empty) = (setting(field), field.default.unwrap_or_default());
+        let input = match (field.secret, field.choices) {
+            (true, _) => Input::secret(&name, field.label, stored(field)),
+            (false, []) => Input::text(&name, field.label, value(field)).hint(empty),
+            (false, choices) => Input::select(&name, field.label, &value(field), options(field, choices)),
         };
         input.help(field.help).required(field.required && !stored(field))
     };
     kind.fields.iter().map(input).collect()
+}
+
+/// What a field can be; one that may stay empty can be that too.
+fn options(field: &Field, choices: &[&str]) -> Vec<(String, String)> {
+    let empty = (!field.required).then(|| (String::new(), field.default.unwrap_or("–").to_owned()));
+    empty.into_iter().chain(choices.iter().map(|choice| ((*choice).to_owned(), (*choice).to_owned()))).collect()
 }
 
 /// What stands in a field: what was typed, else what is stored.
