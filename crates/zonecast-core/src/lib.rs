@@ -7,6 +7,7 @@
 //!
 //! Read `name` and `record` first (the two types everything speaks), then `plan`.
 
+pub mod budget;
 pub mod capability;
 pub mod claim;
 pub mod classless;
@@ -26,6 +27,7 @@ pub mod serial;
 pub mod states;
 pub mod zone;
 
+pub use budget::{Budget, Errand};
 pub use capability::{Capabilities, Guard};
 pub use claim::{Claim, Owner, OwnerKind};
 pub use classless::{claim_name, place};

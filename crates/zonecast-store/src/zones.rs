@@ -9,8 +9,10 @@ use crate::codec;
 use crate::connections::changed_or_missing;
 use crate::db::{Tx, again};
 use crate::error::{DbError, StoreError};
+use crate::jobs::JobSeed;
 use crate::model::*;
 use crate::sql::{Value, args, statements};
+use zonecast_core::Name;
 
 statements! {
     ZONE = "SELECT id, name_key, connection_id, provider_zone_id, physical_id, settings, state, last_error, cuts,
@@ -26,8 +28,14 @@ statements! {
     ZONE_SET = "UPDATE zone SET provider_zone_id = $3, physical_id = $4, settings = $5, state = $6, last_error = $7,
         cuts = $8, listed_at = $9, updated_at = $10, version = version + 1 WHERE id = $1 AND version = $2";
     ZONE_STATE = "UPDATE zone SET state = $2, last_error = $3 WHERE id = $1";
+    ZONE_NOTE = "UPDATE zone SET state = $2, last_error = $3 WHERE id = $1 AND state IN ('ok', 'parked')";
     ZONE_LISTED = "UPDATE zone SET listed_at = $2, cuts = $3 WHERE id = $1";
     ZONE_REMATCH = "UPDATE zone SET rematch_after = $2 WHERE id = $1";
+    ZONE_LEAVES = "UPDATE zone SET state = 'deleting', last_error = NULL, rematch_after = $2 WHERE id = $1";
+    ZONE_WORK = "SELECT zone_id FROM name_state WHERE zone_id = $1 AND wanted > done LIMIT 1";
+    REMOVAL_JOB = "INSERT INTO meta (key, value) VALUES ($1, $2) ON CONFLICT (key) DO UPDATE SET value = excluded.value";
+    REMOVAL_OVER = "DELETE FROM meta WHERE key = $1";
+    ZONE_INTENTS = "DELETE FROM intent WHERE zone_id = $1";
     ZONE_REMOVE = "DELETE FROM zone WHERE id = $1";
     ZONE_NAMES = "DELETE FROM name_state WHERE zone_id = $1";
     ZONE_KEYS = "DELETE FROM key_state WHERE zone_id = $1";
@@ -69,7 +77,7 @@ fn zone(row: ZoneTuple) -> Result<ZoneRow, StoreError> {
         settings: codec::json(&row.5)?,
         state: row.6,
         last_error: row.7,
-        cuts: codec::read_names(&row.8)?,
+        cuts: pairs(codec::read_names(&row.8)?),
         rematch_after: row.9,
         listed_at: row.10,
         created_at: row.11,
@@ -111,7 +119,7 @@ impl Store {
         refuse_twin(&mut tx, row, 0).await?;
         let mut values = args![&row.name, row.connection_id, &row.provider_zone_id, row.physical_id.as_str()];
         values.extend(args![codec::to_json(&row.settings)?, row.state.as_str(), &row.last_error]);
-        values.extend(args![codec::names(&row.cuts), Vec::new(), row.listed_at, now]);
+        values.extend(args![flat(&row.cuts), Vec::new(), row.listed_at, now]);
         let (id,): (i64,) = tx.one(&ZONE_ADD, values).await?;
         crate::audit::insert(&mut tx, audit, now).await?;
         let stored = zone(tx.one(&ZONE, args![id]).await?)?;
@@ -128,7 +136,7 @@ impl Store {
         refuse_twin(&mut tx, row, row.id).await?;
         let mut values = args![row.id, row.version, &row.provider_zone_id, row.physical_id.as_str()];
         values.extend(args![codec::to_json(&row.settings)?, row.state.as_str(), &row.last_error]);
-        values.extend(args![codec::names(&row.cuts), row.listed_at, now]);
+        values.extend(args![flat(&row.cuts), row.listed_at, now]);
         if tx.execute(&ZONE_SET, values).await? == 0 {
             let found: Option<ZoneTuple> = tx.optional(&ZONE, args![row.id]).await?;
             return Err(changed_or_missing(found.is_some(), "zone", row.id));
@@ -154,19 +162,57 @@ impl Store {
         Ok(tx.commit().await?)
     }
 
+    /// Stores how the engine finds the zone (`ok`, `parked`): one that a person paused or removes stays so.
+    pub async fn note_zone(&self, id: i64, state: &str, last_error: Option<&str>) -> Result<(), StoreError> {
+        self.db().execute(&ZONE_NOTE, args![id, state, last_error]).await?;
+        Ok(())
+    }
+
     /// Stores what a whole listing of the zone showed: when, and the delegations in it.
-    pub async fn zone_listed(
-        &self,
-        id: i64,
-        at: Millis,
-        cuts: &[zonecast_core::Name],
-    ) -> Result<(), StoreError> {
-        found(self.db().execute(&ZONE_LISTED, args![id, at, codec::names(cuts)]).await?, id)
+    pub async fn zone_listed(&self, id: i64, at: Millis, cuts: &[(Name, Name)]) -> Result<(), StoreError> {
+        found(self.db().execute(&ZONE_LISTED, args![id, at, flat(cuts)]).await?, id)
     }
 
     /// Lets all names below the zone be marked again, from the first one.
     pub async fn rematch_zone(&self, id: i64) -> Result<(), StoreError> {
         found(self.db().execute(&ZONE_REMATCH, args![id, Vec::new()]).await?, id)
+    }
+
+    /// Begins to take a zone out, in one transaction: it is `deleting` (no name matches it any more), all
+    /// names that hold something of ours have still to be raised (`rematch_after` is empty), and a job
+    /// watches. Gives the job; it stays open until [`Store::close_job`].
+    pub async fn begin_zone_removal(
+        &self,
+        id: i64,
+        job: &NewJob,
+        audit: &[NewAudit],
+    ) -> Result<i64, StoreError> {
+        let sqlite = self.db().is_sqlite();
+        let before = if sqlite { None } else { Some(self.allocate(None, "job", 1).await?) };
+        let mut tx = self.db().begin().await?;
+        let job_id = match before {
+            Some(id) => id,
+            None => self.allocate(Some(&mut tx), "job", 1).await?,
+        };
+        let now = self.clock(&mut tx).await?;
+        crate::meta::raise_epoch(&mut tx).await?;
+        found(tx.execute(&ZONE_LEAVES, args![id, Vec::new()]).await?, id)?;
+        JobSeed { id: job_id, job, owner: None, total: 0, held_open: true }.insert(&mut tx, now).await?;
+        tx.execute(&REMOVAL_JOB, args![removal_key(id), job_id.to_string()]).await?;
+        crate::audit::insert(&mut tx, audit, now).await?;
+        tx.commit().await?;
+        Ok(job_id)
+    }
+
+    /// The job that watches the removal of a zone.
+    pub async fn removal_job(&self, id: i64) -> Result<Option<i64>, StoreError> {
+        Ok(self.meta(&removal_key(id)).await?.and_then(|job| job.parse().ok()))
+    }
+
+    /// Whether any name of the zone has work to do, due or not.
+    pub async fn has_work(&self, id: i64) -> Result<bool, StoreError> {
+        let found: Option<(i64,)> = self.db().optional(&ZONE_WORK, args![id]).await?;
+        Ok(found.is_some())
     }
 
     /// Forgets a zone with everything known of its names; nothing is done at its provider. Jobs no
@@ -198,10 +244,12 @@ impl Store {
             &ZONE_FAREWELLS,
             &ZONE_REMOVALS,
             &ZONE_FAILURES,
+            &ZONE_INTENTS,
             &ZONE_REMOVE,
         ] {
             tx.execute(statement, args![id]).await?;
         }
+        tx.execute(&REMOVAL_OVER, args![removal_key(id)]).await?;
         tx.execute(&IMPLICIT_GONE, args![row.connection_id]).await?;
         let jobs: Vec<i64> = jobs.into_iter().map(|(job, _)| job).collect();
         crate::jobs::finish(&mut tx, &jobs, now).await?;
@@ -223,6 +271,20 @@ async fn refuse_twin(tx: &mut Tx, row: &ZoneRow, own_id: i64) -> Result<(), DbEr
         }
         None => Ok(()),
     }
+}
+
+/// Cuts are stored as one list of names, each cut followed by one of its servers.
+fn flat(cuts: &[(Name, Name)]) -> Vec<u8> {
+    let names: Vec<Name> = cuts.iter().flat_map(|(cut, server)| [cut.clone(), server.clone()]).collect();
+    codec::names(&names)
+}
+
+fn pairs(names: Vec<Name>) -> Vec<(Name, Name)> {
+    names.chunks_exact(2).map(|pair| (pair[0].clone(), pair[1].clone())).collect()
+}
+
+fn removal_key(id: i64) -> String {
+    format!("removal of zone {id}")
 }
 
 fn found(count: u64, id: i64) -> Result<(), StoreError> {

@@ -118,7 +118,9 @@ enum OnRemove {
 #[serde(default, deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 struct RemoveQuery {
-    /// `keep` leaves our records at the provider, `remove` takes them out first.
+    /// `keep` leaves our records at the provider, `remove` takes them out first. An embedded zone is not
+    /// served any more in either case; `keep` is refused where values would be lost that no host, domain
+    /// or record here wants.
     #[param(inline, value_type = Option<OnRemove>)]
     records: OnRemove,
     /// Wait so long for the job.

@@ -196,7 +196,10 @@ pub fn typed_inputs(
 /// What a field can be; one that may stay empty can be that too.
 fn options(field: &Field, choices: &[&str]) -> Vec<(String, String)> {
     let empty = (!field.required).then(|| (String::new(), field.default.unwrap_or("–").to_owned()));
-    empty.into_iter().chain(choices.iter().map(|choice| ((*choice).to_owned(), (*choice).to_owned()))).collect()
+    empty
+        .into_iter()
+        .chain(choices.iter().map(|choice| ((*choice).to_owned(), (*choice).to_owned())))
+        .collect()
 }
 
 /// What stands in a field: what was typed, else what is stored.

@@ -36,7 +36,12 @@ async fn row(app: &App, id: i64) -> Result<ConnectionRow, Problem> {
 
 fn view_of(row: &ConnectionRow, view: &View) -> ConnectionView {
     let zones = view.zones.values().filter(|zone| zone.row.connection_id == row.id).count();
-    ConnectionView::of(row, masked(&row.settings, &row.secrets), zones)
+    let mut shown = ConnectionView::of(row, masked(&row.settings, &row.secrets), zones);
+    if view.paused {
+        shown.state = "paused".to_owned();
+        shown.notes.push("everything is paused".to_owned());
+    }
+    shown
 }
 
 /// Adds a connection.

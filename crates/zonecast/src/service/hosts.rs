@@ -423,7 +423,7 @@ pub async fn remove(
         let owner = OwnerId { kind: OwnerKind::Host, id };
         if row.state == "deleting" {
             if forget {
-                app.store.forget(owner).await?;
+                app.store.forget(owner, &[write::forgotten(caller, owner)]).await?;
             }
             let about = JobFilter { owner: Some(owner), ..JobFilter::default() };
             let job_id = app.store.jobs(&about, None, 1).await?.first().map(|job| job.id);
@@ -443,7 +443,7 @@ pub async fn remove(
             Err(problem) => return Err(problem),
             Ok((_, job_id)) => {
                 if forget {
-                    app.store.forget(owner).await?;
+                    app.store.forget(owner, &[write::forgotten(caller, owner)]).await?;
                 }
                 gone.state = "deleting".to_owned();
                 return Ok(Work { job_id, data: gone });

@@ -18,6 +18,7 @@ pub mod hosts_bulk;
 pub mod input;
 pub mod jobs;
 pub mod keys;
+pub mod mapping;
 pub mod pause;
 pub mod plan;
 pub mod pools;

@@ -10,7 +10,7 @@ use crate::catalog::View;
 use crate::problem::Problem;
 use serde::{Deserialize, Serialize};
 use zonecast_store::{
-    ClaimRow, NewAudit, NewClaim, NewJob, OwnerWrite, Priority, Remember, StoreError, WriteContext,
+    ClaimRow, NewAudit, NewClaim, NewJob, OwnerId, OwnerWrite, Priority, Remember, StoreError, WriteContext,
     WriteResult, Written,
 };
 
@@ -195,6 +195,13 @@ pub fn as_new(claim: ClaimRow) -> NewClaim {
 /// An audit line of this caller.
 pub fn audit(caller: &Caller, action: &str, object: String) -> NewAudit {
     audit_with(caller, action, object, serde_json::json!({}))
+}
+
+/// The line of an owner that was let go before its records were gone (`--forget`).
+pub fn forgotten(caller: &Caller, owner: OwnerId) -> NewAudit {
+    let word = super::view::owner_word(owner.kind);
+    let detail = serde_json::json!({ "note": "forgotten before every zone had an outcome" });
+    audit_with(caller, &format!("{word}.forget"), format!("{word}:{}", owner.id), detail)
 }
 
 /// An audit line with details; never put a secret there.

@@ -108,7 +108,10 @@ fn view_of(app: &App, zone: &ZoneEntry) -> ZoneView {
         settings,
         policy: zone.settings.clone(),
         state: zone.row.state.clone(),
-        connection_state: connection.state.clone(),
+        connection_state: match app.catalog.view().paused {
+            true => "paused".to_owned(),
+            false => connection.state.clone(),
+        },
         last_error: zone.row.last_error.clone().or_else(|| connection.last_error.clone()),
         serial: snapshot.map(|snapshot| snapshot.serial().0),
         listed_at: zone.row.listed_at.map(time),

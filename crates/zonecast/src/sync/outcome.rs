@@ -76,7 +76,9 @@ pub(super) async fn store_failed_read(
         log_keys(turn, dirty, &keys, &mut story);
         // The breaker, not the name, says when: the names stay due, so that all go through at once
         // when the provider is back.
-        story.results.push(NameResult { keys, ..result_of(dirty, false, Some(now)) });
+        // A zone on its way out has no state of its own to wait in, so there the names wait.
+        let due = if turn.zone.row.state == "deleting" { again } else { now };
+        story.results.push(NameResult { keys, ..result_of(dirty, false, Some(due)) });
     }
     commit(turn, work, story).await?;
     Ok(Some(Trouble::Failed(error)))

@@ -7,6 +7,7 @@ mod bench;
 mod doors;
 mod forms;
 mod hosts;
+mod legacy;
 mod zones;
 
 use axum::Router;

@@ -111,3 +111,58 @@ async fn a_paused_zone_waits_and_goes_on() {
     let gone = site.call("DELETE", &format!("zones/{id}?records=remove&wait=20s"), None).await;
     assert!(gone.data()["job_id"].is_i64(), "{}", gone.text);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_removed_embedded_zone_is_served_no_more_and_nothing_is_lost_unasked() {
+    let site = Site::open().await;
+    let id = site.embedded("example.com").await;
+    let apex = zonecast_core::Name::parse("example.com").unwrap();
+    let host = json!({"fqdn": "vm.example.com", "addresses": ["192.0.2.1"]});
+    assert_eq!(site.post("hosts?wait=20s", host).await.status, 200);
+    // A value that belongs to nobody here, as an UPDATE leaves it.
+    let foreign = zonecast_core::RRset::new(
+        zonecast_core::Name::parse("other.example.com").unwrap(),
+        zonecast_core::RecordType::TXT,
+        zonecast_core::Ttl::DEFAULT,
+        vec![zonecast_core::RecordData::text(b"of somebody else")],
+    );
+    let edit = vec![zonecast_dns::Edit::Set(foreign)];
+    site.app.authority.apply(&apex, edit, zonecast_dns::ChangeOptions::default()).await.unwrap();
+    let kept = site.call("DELETE", &format!("zones/{id}"), None).await;
+    assert_eq!(kept.status, 409, "{}", kept.text);
+    assert!(kept.text.contains("1 value") && site.app.authority.snapshot(&apex).is_some(), "{}", kept.text);
+    let gone = site.call("DELETE", &format!("zones/{id}?records=remove&wait=20s"), None).await;
+    assert_eq!(gone.status, 200, "{}", gone.text);
+    assert!(site.app.authority.snapshot(&apex).is_none());
+    assert_eq!(site.get(&format!("zones/{id}")).await.status, 404);
+
+    let id = site.embedded("example.com").await;
+    site.app.engine.wake();
+    let gone = site.call("DELETE", &format!("zones/{id}"), None).await;
+    assert_eq!((gone.status.as_u16(), &gone.data()["state"]), (200, &json!("deleted")), "{}", gone.text);
+    assert!(site.app.authority.snapshot(&apex).is_none(), "served data must not stay behind");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_address_of_a_delegations_own_server_is_glue_and_not_occluded() {
+    let site = Site::open().await;
+    let id = site.embedded("example.com").await;
+    let file = "$ORIGIN example.com.\n$TTL 300\nsub NS ns1.sub\nns1.sub A 192.0.2.53\nvm.sub A 192.0.2.54\n";
+    site.post(&format!("zones/{id}/import?wait=20s"), json!({"zone_file": file})).await.data();
+    site.app.store.shift_clock(2 * 24 * 3600 * 1000);
+    for _ in 0..300 {
+        site.app.engine.changed(std::time::Duration::from_millis(50)).await;
+        if !site.app.store.zone(id).await.unwrap().unwrap().cuts.is_empty() {
+            break;
+        }
+    }
+    let work = site.post(&format!("zones/{id}/sync?wait=20s"), json!({})).await;
+    assert_eq!(work.status, 200, "{}", work.text);
+    let rows = site.get(&format!("zones/{id}/records")).await;
+    let state = |name: &str| {
+        let row = rows.data().as_array().unwrap().iter().find(|row| row["name"] == name);
+        row.map(|row| row["state"].clone())
+    };
+    assert_eq!(state("vm.sub.example.com"), Some(json!("occluded")), "{}", rows.text);
+    assert_ne!(state("ns1.sub.example.com"), Some(json!("occluded")), "{}", rows.text);
+}

@@ -32,7 +32,7 @@ fn an_admins_day_in_a_browser() {
     let mut answers = browser.stdin.take().expect("its input");
     let lines = BufReader::new(browser.stdout.take().expect("its output")).lines();
     for line in lines.map_while(Result::ok) {
-        println!("{line}");
+        eprintln!("{line}");
         match line.as_str() {
             "@break" => {
                 let words = r#"{"error": "RRset 10.2.0.192.in-addr.arpa. IN PTR: the auditor said no"}"#;

@@ -1,0 +1,8 @@
+//! The engine over providers in memory, that count every call and fail on demand.
+
+#![allow(missing_docs, reason = "a test binary")]
+
+mod bed;
+mod budget;
+mod pause;
+mod removal;
