@@ -16,6 +16,7 @@ pub mod config;
 pub mod daemon;
 mod embedded_store;
 pub mod manager;
+pub mod page;
 pub mod problem;
 pub mod service;
 pub mod settings;

@@ -27,6 +27,7 @@ pub mod rows;
 pub mod secrets;
 pub mod status;
 pub mod touch;
+pub mod trouble;
 pub mod verify;
 pub mod view;
 pub mod write;
