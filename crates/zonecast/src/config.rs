@@ -29,6 +29,8 @@ pub struct Config {
     pub authority: AuthorityConfig,
     /// Limits of the API.
     pub api: ApiConfig,
+    /// The old endpoint of the WHMCS module.
+    pub legacy: LegacyConfig,
     /// The provisioning side (S5.19-22).
     pub orchestrator: Orchestrator,
 }
@@ -74,6 +76,40 @@ pub struct ApiConfig {
     pub body_bytes_max: usize,
 }
 
+/// Who may read `/modules/servers/puqProxmoxKVM/lib/dns/dns.php` (S2.79-81, X41).
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct LegacyConfig {
+    /// Addresses and networks that may; nobody else.
+    pub allow: Vec<Network>,
+    /// Proxies whose `X-Forwarded-For` is believed; nobody else's is.
+    pub trusted_proxies: Vec<Network>,
+}
+
+/// A network, or one address.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct Network(pub ipnet::IpNet);
+
+impl TryFrom<String> for Network {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Network, String> {
+        let address = || text.parse::<std::net::IpAddr>().map(ipnet::IpNet::from);
+        let wrong = |_| format!("{text:?} is not an address or a network such as 192.0.2.0/24");
+        text.parse()
+            .or_else(|_| address())
+            .map(|network: ipnet::IpNet| Network(network.trunc()))
+            .map_err(wrong)
+    }
+}
+
+impl From<Network> for String {
+    fn from(network: Network) -> String {
+        network.0.to_string()
+    }
+}
+
 /// The table `[orchestrator]`.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -105,6 +141,7 @@ impl Default for Config {
             engine: EngineConfig::default(),
             authority: AuthorityConfig::default(),
             api: ApiConfig::default(),
+            legacy: LegacyConfig::default(),
             orchestrator: Orchestrator::default(),
         }
     }

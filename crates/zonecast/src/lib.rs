@@ -18,6 +18,7 @@ pub mod daemon;
 mod embedded_store;
 pub mod manager;
 mod outcome;
+pub mod page;
 pub mod problem;
 pub mod service;
 pub mod settings;

@@ -21,6 +21,7 @@ mod outcome;
 mod pass;
 mod rematch;
 mod removal;
+mod rhythm;
 mod trouble;
 mod verify;
 

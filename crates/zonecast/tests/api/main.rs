@@ -8,6 +8,7 @@ mod bench;
 mod doors;
 mod forms;
 mod hosts;
+mod legacy;
 mod zones;
 
 use axum::Router;
