@@ -3,6 +3,7 @@
 use crate::Store;
 use crate::codec;
 use crate::error::{DbError, StoreError};
+use crate::idempotency::Remember;
 use crate::model::*;
 use crate::secrets::{MasterKey, Place};
 use crate::sql::{args, statements};
@@ -53,6 +54,17 @@ impl Store {
         row: &ConnectionRow,
         audit: &[NewAudit],
     ) -> Result<ConnectionRow, StoreError> {
+        self.add_connection_once(row, audit, None).await
+    }
+
+    /// The same, and its id is remembered under an idempotency key in the same transaction.
+    /// `AlreadyAnswered` when that key has an answer already.
+    pub async fn add_connection_once(
+        &self,
+        row: &ConnectionRow,
+        audit: &[NewAudit],
+        remember: Option<&Remember<'_>>,
+    ) -> Result<ConnectionRow, StoreError> {
         let mut tx = self.db().begin().await?;
         let now = self.clock(&mut tx).await?;
         let mut values = args![row.name.as_str(), row.provider.as_str(), codec::to_json(&row.settings)?];
@@ -73,6 +85,7 @@ impl Store {
         };
         tx.execute(&CONNECTION_SEAL, args![id, seal_all(self.master(), id, &row.secrets)?]).await?;
         crate::audit::insert(&mut tx, audit, now).await?;
+        self.remember_new(&mut tx, remember, id, now).await?;
         let stored = tx.one(&CONNECTION, args![id]).await?;
         let stored = self.connection_row(stored)?;
         tx.commit().await?;

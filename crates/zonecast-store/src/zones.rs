@@ -9,6 +9,7 @@ use crate::codec;
 use crate::connections::changed_or_missing;
 use crate::db::{Tx, again};
 use crate::error::{DbError, StoreError};
+use crate::idempotency::Remember;
 use crate::jobs::JobSeed;
 use crate::model::*;
 use crate::sql::{Value, args, statements};
@@ -113,6 +114,17 @@ impl Store {
     /// (`rematch_after` is empty, whatever `row` says). A zone of the same `physical_id` is a
     /// `Constraint` that names it.
     pub async fn add_zone(&self, row: &ZoneRow, audit: &[NewAudit]) -> Result<ZoneRow, StoreError> {
+        self.add_zone_once(row, audit, None).await
+    }
+
+    /// The same, and its id is remembered under an idempotency key in the same transaction.
+    /// `AlreadyAnswered` when that key has an answer already.
+    pub async fn add_zone_once(
+        &self,
+        row: &ZoneRow,
+        audit: &[NewAudit],
+        remember: Option<&Remember<'_>>,
+    ) -> Result<ZoneRow, StoreError> {
         let mut tx = self.db().begin().await?;
         let now = self.clock(&mut tx).await?;
         crate::meta::raise_epoch(&mut tx).await?;
@@ -122,6 +134,7 @@ impl Store {
         values.extend(args![flat(&row.cuts), Vec::new(), row.listed_at, now]);
         let (id,): (i64,) = tx.one(&ZONE_ADD, values).await?;
         crate::audit::insert(&mut tx, audit, now).await?;
+        self.remember_new(&mut tx, remember, id, now).await?;
         let stored = zone(tx.one(&ZONE, args![id]).await?)?;
         tx.commit().await?;
         Ok(stored)

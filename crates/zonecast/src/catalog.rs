@@ -73,6 +73,16 @@ impl View {
         self.zones.get(&id)
     }
 
+    /// This view with one more zone, that is not stored, at a connection that may not be either.
+    pub fn with_zone(&self, row: ZoneRow, connection: ConnectionEntry) -> (View, Arc<ZoneEntry>) {
+        let zone = Arc::new(entry(row, Arc::new(connection)));
+        let mut zones = self.zones.clone();
+        zones.insert(zone.row.id, zone.clone());
+        let index = ZoneIndex::new(zones.values().map(|entry| entry.zone.clone()).collect());
+        let (connections, pools) = (self.connections.clone(), self.pools.clone());
+        (View { epoch: self.epoch, paused: self.paused, index, zones, connections, pools }, zone)
+    }
+
     /// The pool an address lies in: the longest prefix wins.
     pub fn pool_of(&self, address: std::net::IpAddr) -> Option<&PoolRow> {
         self.pools.iter().find(|pool| pool.prefix.contains(&address))

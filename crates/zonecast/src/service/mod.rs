@@ -33,6 +33,7 @@ pub mod view;
 pub mod write;
 pub mod zone_file;
 pub mod zone_form;
+pub mod zone_new;
 pub mod zone_work;
 pub mod zones;
 

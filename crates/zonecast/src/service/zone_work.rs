@@ -5,7 +5,7 @@ use super::write::{audit, audit_with};
 use super::zones::{self, EMBEDDED, entry};
 use super::{Caller, Expected, Work};
 use crate::app::App;
-use crate::catalog::ZoneEntry;
+use crate::catalog::{View, ZoneEntry};
 use crate::problem::Problem;
 use std::collections::{BTreeSet, HashSet};
 use zonecast_core::{Name, RRset, RecordData, RecordType};
@@ -16,8 +16,12 @@ const STEP: usize = 2_000;
 
 /// Every name of the zone that is claimed or holds something of ours, at most `most`.
 pub async fn names_of(app: &App, zone: &ZoneEntry, most: usize) -> Result<Vec<Name>, Problem> {
+    names_in(app, &app.catalog.view(), zone, most).await
+}
+
+/// The same in a view that need not be the one in force.
+pub async fn names_in(app: &App, view: &View, zone: &ZoneEntry, most: usize) -> Result<Vec<Name>, Problem> {
     let mut names = BTreeSet::new();
-    let view = app.catalog.view();
     let mut after = None;
     let top = match zone.settings.network {
         Some(network) => {
@@ -31,7 +35,7 @@ pub async fn names_of(app: &App, zone: &ZoneEntry, most: usize) -> Result<Vec<Na
         let Some(last) = claims.last() else { break };
         after = Some(last.name.key().to_vec());
         for claim in &claims {
-            let places = super::touch::places(&view, &claim.name, claim.data.rtype(), claim.zone_id);
+            let places = super::touch::places(view, &claim.name, claim.data.rtype(), claim.zone_id);
             names.extend(places.filter(|place| place.zone_id == zone.row.id).map(|place| place.name));
         }
         if names.len() >= most {

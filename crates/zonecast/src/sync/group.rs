@@ -4,13 +4,14 @@
 //! so that the next change pays nothing for it. A worker that cannot get the lease ends too: whoever
 //! holds it does the work.
 
+use super::rhythm::Rhythm;
 use super::{Inner, lock, node, pass, trouble};
 use crate::catalog::ZoneEntry;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use zonecast_core::Errand;
 use zonecast_providers::ZoneRef;
-use zonecast_store::{Lease, StoreError};
+use zonecast_store::{DirtyGroup, Lease, StoreError};
 
 /// A lease this process has, and until when the writes of its last holder may still arrive.
 #[derive(Clone)]
@@ -21,6 +22,9 @@ pub(super) struct Held {
 
 /// While a turn in the budget is waited for, the lease is looked at this often.
 const LONGEST_NAP: Duration = Duration::from_secs(5);
+
+/// While zones gather, other zones of the group are looked for this often.
+const SHORT_NAP: Duration = Duration::from_millis(25);
 
 /// What a pass needs to know of the group it runs in.
 pub(super) struct Turn {
@@ -91,6 +95,7 @@ async fn work_off(inner: &Arc<Inner>, group: &str) -> Result<(), StoreError> {
         return Ok(());
     };
     let mut last_zone = 0;
+    let mut rhythm = Rhythm::default();
     while !inner.is_stopping() {
         let now = inner.store.now().await?;
         let due = inner.store.dirty_groups(now).await?;
@@ -100,7 +105,15 @@ async fn work_off(inner: &Arc<Inner>, group: &str) -> Result<(), StoreError> {
         }
         // The most urgent first; among equals, the one after the one that had its turn.
         zones.sort_by_key(|zone| (zone.priority, zone.zone_id <= last_zone, zone.zone_id));
-        last_zone = zones[0].zone_id;
+        rhythm.keep(|id| zones.iter().any(|zone| zone.zone_id == id));
+        let begins = Instant::now();
+        let rest = |zone: &&DirtyGroup| rhythm.rest(zone.zone_id, zone.count, begins);
+        let Some(next) = zones.iter().find(|zone| rest(zone).is_zero()) else {
+            inner.pause(zones.iter().map(|zone| rest(&zone)).min().unwrap_or_default().min(SHORT_NAP)).await;
+            continue;
+        };
+        last_zone = next.zone_id;
+        rhythm.begins(last_zone, begins);
         let view = inner.catalog.view();
         let Some(zone) = view.zone(last_zone).cloned() else {
             inner.catalog.reload().await?;

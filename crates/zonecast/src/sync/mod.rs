@@ -20,6 +20,7 @@ mod outcome;
 mod pass;
 mod rematch;
 mod removal;
+mod rhythm;
 mod trouble;
 mod verify;
 

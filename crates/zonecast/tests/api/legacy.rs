@@ -91,7 +91,7 @@ async fn many_pages_are_one_list() {
     }
     let began = Instant::now();
     let reply = get(&site, "GET", PATH, "127.0.0.1").await;
-    println!("10,000 addresses in {:?}", began.elapsed());
+    eprintln!("10,000 addresses in {:?}", began.elapsed());
     let rows = reply.body.as_array().unwrap();
     assert_eq!(rows.len(), 10_000);
     assert_eq!(rows[9_999]["ip"], "10.1.19.135");
