@@ -13,7 +13,7 @@ use crate::problem::Problem;
 use crate::service::secrets::KEEP;
 use crate::service::view::ZoneView;
 use crate::service::zones::{self, EMBEDDED};
-use crate::service::{Expected, connections};
+use crate::service::{Expected, connections, zone_new};
 use askama::Template;
 use axum::http::StatusCode;
 use serde_json::{Map, Value, json};
@@ -79,7 +79,7 @@ pub async fn test(visit: Visit, fields: Fields) -> Shown {
 
 /// Adds the zone.
 pub async fn add(visit: Visit, fields: Fields) -> Shown {
-    match zones::create(&visit, &visit.caller, &new_body(&fields)).await {
+    match zone_new::create(&visit, &visit.caller, &new_body(&fields)).await {
         Ok(zone) => {
             let mut text = format!("zone {} is added", zone.name_unicode);
             note_url(&mut text, &fields, &zone);
