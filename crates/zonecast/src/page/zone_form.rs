@@ -12,6 +12,7 @@ use super::zones::{flash_of, provider_label};
 use crate::problem::Problem;
 use crate::service::secrets::KEEP;
 use crate::service::view::ZoneView;
+use crate::service::zone_new;
 use crate::service::zones::{self, EMBEDDED};
 use crate::service::{Expected, connections, zone_new};
 use askama::Template;
@@ -83,6 +84,11 @@ pub async fn add(visit: Visit, fields: Fields) -> Shown {
         Ok(zone) => {
             let mut text = format!("zone {} is added", zone.name_unicode);
             note_url(&mut text, &fields, &zone);
+            if let Some(conflicts) = zone.conflicts.filter(|conflicts| *conflicts > 0) {
+                text.push_str(&format!(
+                    "; {conflicts} of our keys hold values of others there: nothing is written at them"
+                ));
+            }
             visit.say(true, text);
             Ok(see_other(&format!("/zones/{}", zone.id)))
         }
