@@ -62,7 +62,11 @@ impl Input {
     }
 
     /// One of several.
-    pub fn select(name: &str, label: &str, value: &str, options: Vec<(String, String)>) -> Input {
+    pub fn select(name: &str, label: &str, value: &str, mut options: Vec<(String, String)>) -> Input {
+        // A stored value that is not in the list stays one that can be kept.
+        if !value.is_empty() && !options.iter().any(|(known, _)| known == value) {
+            options.push((value.to_owned(), value.to_owned()));
+        }
         Input { kind: "select", options, ..Input::text(name, label, value) }
     }
 
@@ -87,6 +91,11 @@ impl Input {
     /// The id of its element.
     pub fn id(&self) -> String {
         format!("f-{}", self.name.replace(['.', '/'], "-"))
+    }
+
+    /// Whether the label has to say that it may stay empty.
+    pub fn may_be_empty(&self) -> bool {
+        !self.required && self.kind != "select" && self.placeholder != UNCHANGED
     }
 
     /// Which elements describe it.

@@ -14,7 +14,7 @@ use crate::service::secrets::KEEP;
 use crate::service::view::ZoneView;
 use crate::service::zone_new;
 use crate::service::zones::{self, EMBEDDED};
-use crate::service::{Expected, connections};
+use crate::service::{Expected, connections, zone_new};
 use askama::Template;
 use axum::http::StatusCode;
 use serde_json::{Map, Value, json};

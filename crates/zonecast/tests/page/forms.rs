@@ -86,6 +86,9 @@ async fn an_edit_keeps_the_secret_and_another_server_asks_for_it() {
     assert_eq!(visitor.post("/zones/1", &kept).await.status, 303);
     let shown = site.api("GET", "zones/1", json!({})).await;
     assert_eq!((&shown["ttl"], &shown["settings"]["api_key"]), (&json!(600), &json!("KEEP")));
+    site.api("PATCH", "zones/1", json!({"reverse_conflict": "merge"})).await;
+    let edit = visitor.get("/zones/1/edit").await.text;
+    assert!(edit.contains("<option value=\"merge\" selected>"), "a choice the list has not stays chosen");
     for path in ["/zones/1", "/connections/1"] {
         let moved = [("settings.server_url", "http://192.0.2.9:1"), ("settings.api_key", "")];
         let refused = visitor.post(path, &moved).await;
