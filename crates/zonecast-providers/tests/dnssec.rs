@@ -45,7 +45,7 @@ fn lower(texts: &[String]) -> Vec<String> {
 }
 
 /// A DNSKEY in one spelling.
-fn plain(text: &String) -> String {
+fn plain(text: &str) -> String {
     RecordData::parse(RecordType::DNSKEY, text).unwrap().to_zonefile()
 }
 
@@ -68,7 +68,8 @@ async fn keys_at_powerdns_are_those_it_answers_with() {
         let served = dig_tcp(server.dns_addr(), "example.net", "DNSKEY").unwrap().texts("DNSKEY");
         let mut served: Vec<String> = served.iter().map(plain).collect();
         let mut told: Vec<String> = signed.keys.iter().map(|key| plain(&key.dnskey)).collect();
-        (served.sort(), told.sort());
+        served.sort();
+        told.sort();
         assert_eq!(told, served);
         assert_eq!(signed.keys.iter().filter(|key| key.active).count(), 1);
         for key in &signed.keys {
