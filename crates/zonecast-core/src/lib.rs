@@ -30,7 +30,7 @@ pub mod zone;
 pub use budget::{Budget, Errand};
 pub use capability::{Capabilities, Guard};
 pub use claim::{Claim, Owner, OwnerKind};
-pub use classless::{claim_name, place};
+pub use classless::{claim_name, place, suggested_network};
 pub use derive::{DerivedClaim, claims_of};
 pub use desired::{ClaimVerdict, Desired, desired_at};
 pub use explain::{Explanation, explain};

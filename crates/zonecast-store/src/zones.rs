@@ -35,6 +35,8 @@ statements! {
     ZONE_LEAVES = "UPDATE zone SET state = 'deleting', last_error = NULL, rematch_after = $2 WHERE id = $1";
     ZONE_WORK = "SELECT zone_id FROM name_state WHERE zone_id = $1 AND wanted > done LIMIT 1";
     REMOVAL_JOB = "INSERT INTO meta (key, value) VALUES ($1, $2) ON CONFLICT (key) DO UPDATE SET value = excluded.value";
+    REMOVAL_SEEN = "SELECT value FROM meta WHERE key = $1";
+    REMOVAL_CLOSE = "UPDATE job SET open = open - 1 WHERE id = $1 AND finished_at IS NULL";
     REMOVAL_OVER = "DELETE FROM meta WHERE key = $1";
     ZONE_INTENTS = "DELETE FROM intent WHERE zone_id = $1";
     ZONE_REMOVE = "DELETE FROM zone WHERE id = $1";
@@ -229,7 +231,8 @@ impl Store {
     }
 
     /// Forgets a zone with everything known of its names; nothing is done at its provider. Jobs no
-    /// longer wait for its names, an implicit connection goes with its last zone.
+    /// longer wait for its names, the one that watched its removal ends, an implicit connection goes with
+    /// its last zone.
     pub async fn remove_zone(&self, id: i64, audit: &[NewAudit]) -> Result<(), StoreError> {
         let removed: Result<(), StoreError> = again!(self.try_remove(id, audit).await);
         removed?;
@@ -262,13 +265,25 @@ impl Store {
         ] {
             tx.execute(statement, args![id]).await?;
         }
-        tx.execute(&REMOVAL_OVER, args![removal_key(id)]).await?;
         tx.execute(&IMPLICIT_GONE, args![row.connection_id]).await?;
-        let jobs: Vec<i64> = jobs.into_iter().map(|(job, _)| job).collect();
+        let mut jobs: Vec<i64> = jobs.into_iter().map(|(job, _)| job).collect();
+        jobs.extend(end_removal(&mut tx, id).await?);
         crate::jobs::finish(&mut tx, &jobs, now).await?;
         crate::audit::insert(&mut tx, audit, now).await?;
         tx.commit().await
     }
+}
+
+/// The job that watched the zone's removal has nothing more to wait for; in the transaction that
+/// forgets the zone, so that no crash leaves it open.
+async fn end_removal(tx: &mut Tx, id: i64) -> Result<Option<i64>, DbError> {
+    let found: Option<(String,)> = tx.optional(&REMOVAL_SEEN, args![removal_key(id)]).await?;
+    let job: Option<i64> = found.and_then(|(job,)| job.parse().ok());
+    if let Some(job) = job {
+        tx.execute(&REMOVAL_CLOSE, args![job]).await?;
+    }
+    tx.execute(&REMOVAL_OVER, args![removal_key(id)]).await?;
+    Ok(job)
 }
 
 async fn refuse_twin(tx: &mut Tx, row: &ZoneRow, own_id: i64) -> Result<(), DbError> {

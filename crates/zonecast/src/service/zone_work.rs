@@ -98,12 +98,7 @@ pub async fn remove(
     gone.state = "deleting".to_owned();
     let embedded = zone.connection.row.provider == EMBEDDED;
     if !remove && !embedded {
-        let job = app.store.removal_job(id).await?;
         app.store.remove_zone(id, &[line(caller, &zone, "keep")]).await?;
-        if let Some(job) = job {
-            // Whatever was being taken out stays now.
-            app.store.cancel_job(job).await?;
-        }
         app.catalog.reload().await?;
         return Ok(Work { job_id: None, data: gone });
     }

@@ -13,6 +13,7 @@
 mod budget;
 mod desired;
 mod drift;
+mod farewell;
 mod group;
 mod housekeeping;
 mod node;

@@ -43,7 +43,7 @@ pub(super) async fn step(inner: &Arc<Inner>, zone: &ZoneEntry) -> Result<(), Sto
         None => false,
     };
     if !watched && !inner.store.has_work(id).await? && inner.store.owned_values(id).await? == 0 {
-        return forget(inner, id, job).await;
+        return forget(inner, id).await;
     }
     // What could not be taken out is the job's outcome; the zone stays, and is forgotten when it heals.
     if let (Some(job), false) = (job, watched) {
@@ -82,17 +82,11 @@ async fn drop_embedded(inner: &Arc<Inner>, zone: &ZoneEntry) -> Result<(), Store
         tracing::warn!(zone = %zone.row.name, %error, "the zone is still served; it is tried again");
         return Ok(());
     }
-    let job = running_job(inner, zone.row.id).await?;
-    forget(inner, zone.row.id, job).await
+    forget(inner, zone.row.id).await
 }
 
-/// The provider has no such zone any more, and so nothing of ours in it.
-pub(super) async fn gone(inner: &Arc<Inner>, id: i64) -> Result<(), StoreError> {
-    let job = running_job(inner, id).await?;
-    forget(inner, id, job).await
-}
-
-async fn forget(inner: &Arc<Inner>, id: i64, job: Option<i64>) -> Result<(), StoreError> {
+/// The zone is out; its job ends with it.
+pub(super) async fn forget(inner: &Inner, id: i64) -> Result<(), StoreError> {
     let line = NewAudit {
         actor: "engine".to_owned(),
         source: "engine".to_owned(),
@@ -106,10 +100,8 @@ async fn forget(inner: &Arc<Inner>, id: i64, job: Option<i64>) -> Result<(), Sto
         Err(error) => return Err(error),
     }
     inner.catalog.reload().await?;
-    match job {
-        Some(job) => close(inner, job).await,
-        None => Ok(()),
-    }
+    inner.signal_ended();
+    Ok(())
 }
 
 async fn close(inner: &Arc<Inner>, job: i64) -> Result<(), StoreError> {

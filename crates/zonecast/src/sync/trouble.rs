@@ -53,7 +53,7 @@ async fn failed(turn: &Turn, error: &ProviderError, now: i64) -> Result<(), Stor
     let id = zone.connection.row.id;
     match error.class {
         ErrorClass::NoSuchZone if zone.row.state == "deleting" => {
-            super::removal::gone(&turn.inner, zone.row.id).await?;
+            super::removal::forget(&turn.inner, zone.row.id).await?;
         }
         ErrorClass::Forbidden | ErrorClass::NoSuchZone => {
             store.note_zone(zone.row.id, "parked", Some(&error.message)).await?;

@@ -3,6 +3,7 @@
 
 #![allow(missing_docs, reason = "a test binary")]
 
+mod backup;
 mod bench;
 mod doors;
 mod forms;

@@ -251,3 +251,33 @@ async fn a_forgotten_host_leaves_an_audit_line() {
         audit.text
     );
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_reverse_zone_that_no_address_matches_says_what_is_missing() {
+    let site = Site::open().await;
+    let host = json!({"fqdn": "vm.example.com", "addresses": ["192.0.2.10"]});
+    site.post("hosts", host).await.data();
+    for (name, hint) in [
+        ("0-63.2.0.192.in-addr.arpa", "probably 192.0.2.0/26"),
+        ("customer.2.0.192.in-addr.arpa", "such as 192.0.2.0/26"),
+        ("10.2.0.192.in-addr.arpa", "single_address"),
+    ] {
+        let zone = site.post("zones?dry_run=true", json!({"name": name, "provider": "embedded"})).await;
+        assert!(zone.data()["notes"][0].as_str().unwrap_or_default().contains(hint), "{}", zone.text);
+    }
+    let single = json!({"name": "10.2.0.192.in-addr.arpa", "provider": "embedded", "single_address": true});
+    let made = site.post("zones", single).await;
+    assert_eq!(made.data()["notes"], json!(null), "{}", made.text);
+    let apex = zonecast_core::Name::parse("10.2.0.192.in-addr.arpa").unwrap();
+    let types = || {
+        let served = site.app.authority.snapshot(&apex).unwrap();
+        served.rrsets_at(&apex).into_iter().map(|set| set.rtype.to_string()).collect::<Vec<_>>()
+    };
+    for _ in 0..200 {
+        if types().len() == 3 {
+            break;
+        }
+        site.app.engine.changed(std::time::Duration::from_millis(50)).await;
+    }
+    assert_eq!(types(), ["NS", "SOA", "PTR"], "the PTR joins SOA and NS, which stay");
+}

@@ -4,5 +4,6 @@
 
 mod bed;
 mod budget;
+mod farewell;
 mod pause;
 mod removal;
