@@ -66,7 +66,7 @@ async fn keys_at_powerdns_are_those_it_answers_with() {
         assert_eq!(server.api("POST", "/zones/example.net./cryptokeys", Some(&hidden)).status, 201);
         let signed = provider.dnssec(&zone()).await.unwrap().unwrap();
         let served = dig_tcp(server.dns_addr(), "example.net", "DNSKEY").unwrap().texts("DNSKEY");
-        let mut served: Vec<String> = served.iter().map(plain).collect();
+        let mut served: Vec<String> = served.iter().map(|key| plain(key)).collect();
         let mut told: Vec<String> = signed.keys.iter().map(|key| plain(&key.dnskey)).collect();
         served.sort();
         told.sort();
