@@ -12,7 +12,6 @@ use super::zones::{flash_of, provider_label};
 use crate::problem::Problem;
 use crate::service::secrets::KEEP;
 use crate::service::view::ZoneView;
-use crate::service::zone_new;
 use crate::service::zones::{self, EMBEDDED};
 use crate::service::{Expected, connections, zone_new};
 use askama::Template;
