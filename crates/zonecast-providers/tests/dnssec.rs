@@ -45,7 +45,7 @@ fn lower(texts: &[String]) -> Vec<String> {
 }
 
 /// A DNSKEY in one spelling.
-fn plain(text: &String) -> String {
+fn plain(text: &str) -> String {
     RecordData::parse(RecordType::DNSKEY, text).unwrap().to_zonefile()
 }
 
@@ -66,9 +66,10 @@ async fn keys_at_powerdns_are_those_it_answers_with() {
         assert_eq!(server.api("POST", "/zones/example.net./cryptokeys", Some(&hidden)).status, 201);
         let signed = provider.dnssec(&zone()).await.unwrap().unwrap();
         let served = dig_tcp(server.dns_addr(), "example.net", "DNSKEY").unwrap().texts("DNSKEY");
-        let mut served: Vec<String> = served.iter().map(plain).collect();
+        let mut served: Vec<String> = served.iter().map(|key| plain(key)).collect();
         let mut told: Vec<String> = signed.keys.iter().map(|key| plain(&key.dnskey)).collect();
-        (served.sort(), told.sort());
+        served.sort();
+        told.sort();
         assert_eq!(told, served);
         assert_eq!(signed.keys.iter().filter(|key| key.active).count(), 1);
         for key in &signed.keys {
