@@ -313,14 +313,22 @@ fn differences(wishes: &Wishes, foreign: &[(Name, RecordData)], providers: &[Mem
     differences
 }
 
+/// Every seed, two at a time: much of a run is waiting.
 fn run(seeds: std::ops::Range<u64>) {
     let one = std::env::var("ZONECAST_SEED").ok().and_then(|text| text.parse().ok());
-    for seed in one.map_or(seeds, |seed| seed..seed + 1) {
-        let result = std::panic::catch_unwind(|| simulate(seed));
-        if let Err(panic) = result {
-            eprintln!("run again with ZONECAST_SEED={seed}");
-            std::panic::resume_unwind(panic);
+    let seeds = one.map_or(seeds, |seed| seed..seed + 1);
+    std::thread::scope(|scope| {
+        for half in 0..2 {
+            let seeds = seeds.clone().filter(move |seed| seed % 2 == half);
+            scope.spawn(|| seeds.for_each(run_one));
         }
+    });
+}
+
+fn run_one(seed: u64) {
+    if let Err(panic) = std::panic::catch_unwind(|| simulate(seed)) {
+        eprintln!("run again with ZONECAST_SEED={seed}");
+        std::panic::resume_unwind(panic);
     }
 }
 

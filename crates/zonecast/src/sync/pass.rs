@@ -93,7 +93,7 @@ fn intents(work: &Work) -> Vec<Intent> {
 }
 
 /// What stands at the names now. An answer with nothing at all, where something of ours should be, is
-/// believed only if the zone's apex, which every zone has, is there too.
+/// believed only if the zone's apex, which every zone has, is there in the same answer.
 async fn read(turn: &mut Turn, work: &Work) -> Result<Result<Observed, ProviderError>, StoreError> {
     let provider = match &turn.zone.connection.provider {
         Ok(provider) => provider.clone(),
@@ -116,10 +116,16 @@ async fn read(turn: &mut Turn, work: &Work) -> Result<Result<Observed, ProviderE
     if owned == 0 || !observed.rrsets.is_empty() {
         return Ok(Ok(observed));
     }
-    let apex = [turn.zone.row.name.clone()];
+    // Asked again together with the apex: a service that lied the first time and recovered since must
+    // not have its first answer believed for the sake of the second.
+    let apex = turn.zone.row.name.clone();
+    let again: Vec<Name> = names.iter().filter(|name| **name != apex).chain([&apex]).cloned().collect();
     let zone = turn.call().await?;
-    Ok(match provider.read(&zone, &apex).await {
-        Ok(apex) if !apex.rrsets.is_empty() => Ok(observed),
+    Ok(match provider.read(&zone, &again).await {
+        Ok(mut again) if again.rrsets.iter().any(|set| set.name == apex) => {
+            again.rrsets.retain(|set| set.name != apex || names.contains(&apex));
+            Ok(again)
+        }
         Ok(_) => Err(ProviderError::new(
             ErrorClass::Transient,
             format!(
