@@ -8,6 +8,7 @@
 pub mod cloudflare;
 pub mod conformance;
 pub mod coredns;
+pub mod desec;
 pub mod embedded;
 pub mod fields;
 pub mod hestiacp;
@@ -15,6 +16,7 @@ pub mod http;
 pub mod memory;
 pub mod powerdns;
 pub mod redact;
+mod rest;
 pub mod rfc2136;
 pub mod route53;
 pub mod tls;
