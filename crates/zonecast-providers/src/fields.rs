@@ -14,7 +14,7 @@ pub use url::{is_same_endpoint, normalise_url, normalise_urls};
 use crate::tls::Trust;
 use crate::{Provider, ProviderError};
 use crate::{cloudflare, coredns, embedded, hestiacp, powerdns, rfc2136, route53};
-use crate::desec;
+use crate::{desec, hetzner};
 use secrecy::{ExposeSecret, SecretString};
 use serde::Serialize;
 use serde_json::{Map, Value};
@@ -108,6 +108,7 @@ pub fn kinds() -> Vec<Kind> {
         coredns::kind(),
         rfc2136::kind(),
         desec::kind(),
+        hetzner::kind(),
     ]
 }
 

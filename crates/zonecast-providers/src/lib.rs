@@ -12,6 +12,7 @@ pub mod desec;
 pub mod embedded;
 pub mod fields;
 pub mod hestiacp;
+pub mod hetzner;
 pub mod http;
 pub mod memory;
 pub mod powerdns;

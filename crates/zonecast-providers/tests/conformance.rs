@@ -51,5 +51,6 @@ story! {
     rfc2136_knot => crate::stages::rfc2136::Rfc2136Stage::knot();
     coredns_file => crate::stages::coredns::FileStage::start();
     desec => crate::stages::rest::RestStage::desec();
+    hetzner => crate::stages::rest::RestStage::hetzner();
     coredns_secondary => crate::stages::coredns::SecondaryStage::start().await;
 }

@@ -6,6 +6,7 @@
 
 mod data;
 mod desec;
+mod hetzner;
 
 use crate::command::random_secret;
 use crate::fake_http::{FakeHttp, Request, Response, decode};
@@ -137,6 +138,13 @@ impl FakeRest {
     pub fn desec() -> FakeRest {
         let apex = &[("NS", "ns1.desec.io."), ("NS", "ns2.desec.org.")];
         FakeRest::start("/api/v1", desec::answer, apex, 3_600, random_secret)
+    }
+
+    /// Hetzner: the Cloud API.
+    pub fn hetzner() -> FakeRest {
+        const SOA: &str = "hydrogen.ns.hetzner.com. dns.hetzner.com. 1 86400 10800 3600000 3600";
+        let apex = &[("SOA", SOA), ("NS", "hydrogen.ns.hetzner.com."), ("NS", "oxygen.ns.hetzner.com.")];
+        FakeRest::start("/v1", hetzner::answer, apex, 60, random_secret)
     }
 
     fn start(

@@ -34,6 +34,15 @@ pub const DESEC: Service = Service {
     text_bytes_max: 4_096,
 };
 
+pub const HETZNER: Service = Service {
+    kind: "hetzner",
+    start: FakeRest::hetzner,
+    settings: with_token,
+    write: ("POST", "/rrsets"),
+    shows_vital: true,
+    text_bytes_max: 4_096,
+};
+
 pub struct RestStage {
     service: &'static Service,
     fake: FakeRest,
@@ -44,6 +53,10 @@ pub struct RestStage {
 impl RestStage {
     pub fn desec() -> RestStage {
         RestStage::start(&DESEC)
+    }
+
+    pub fn hetzner() -> RestStage {
+        RestStage::start(&HETZNER)
     }
 
     fn start(service: &'static Service) -> RestStage {
