@@ -14,7 +14,7 @@ pub use url::{is_same_endpoint, normalise_url, normalise_urls};
 use crate::tls::Trust;
 use crate::{Provider, ProviderError};
 use crate::{cloudflare, coredns, embedded, hestiacp, powerdns, rfc2136, route53};
-use crate::{desec, hetzner};
+use crate::{desec, gandi, hetzner};
 use secrecy::{ExposeSecret, SecretString};
 use serde::Serialize;
 use serde_json::{Map, Value};
@@ -109,6 +109,7 @@ pub fn kinds() -> Vec<Kind> {
         rfc2136::kind(),
         desec::kind(),
         hetzner::kind(),
+        gandi::kind(),
     ]
 }
 

@@ -11,6 +11,7 @@ pub mod coredns;
 pub mod desec;
 pub mod embedded;
 pub mod fields;
+pub mod gandi;
 pub mod hestiacp;
 pub mod hetzner;
 pub mod http;

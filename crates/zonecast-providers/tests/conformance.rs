@@ -52,5 +52,6 @@ story! {
     coredns_file => crate::stages::coredns::FileStage::start();
     desec => crate::stages::rest::RestStage::desec();
     hetzner => crate::stages::rest::RestStage::hetzner();
+    gandi => crate::stages::rest::RestStage::gandi();
     coredns_secondary => crate::stages::coredns::SecondaryStage::start().await;
 }

@@ -6,6 +6,7 @@
 
 mod data;
 mod desec;
+mod gandi;
 mod hetzner;
 
 use crate::command::random_secret;
@@ -145,6 +146,11 @@ impl FakeRest {
         const SOA: &str = "hydrogen.ns.hetzner.com. dns.hetzner.com. 1 86400 10800 3600000 3600";
         let apex = &[("SOA", SOA), ("NS", "hydrogen.ns.hetzner.com."), ("NS", "oxygen.ns.hetzner.com.")];
         FakeRest::start("/v1", hetzner::answer, apex, 60, random_secret)
+    }
+
+    /// Gandi LiveDNS.
+    pub fn gandi() -> FakeRest {
+        FakeRest::start("/v5/livedns", gandi::answer, &[], 300, random_secret)
     }
 
     fn start(

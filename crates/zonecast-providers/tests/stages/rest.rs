@@ -43,6 +43,15 @@ pub const HETZNER: Service = Service {
     text_bytes_max: 4_096,
 };
 
+pub const GANDI: Service = Service {
+    kind: "gandi",
+    start: FakeRest::gandi,
+    settings: with_token,
+    write: ("PUT", "/records/"),
+    shows_vital: false,
+    text_bytes_max: 4_096,
+};
+
 pub struct RestStage {
     service: &'static Service,
     fake: FakeRest,
@@ -57,6 +66,10 @@ impl RestStage {
 
     pub fn hetzner() -> RestStage {
         RestStage::start(&HETZNER)
+    }
+
+    pub fn gandi() -> RestStage {
+        RestStage::start(&GANDI)
     }
 
     fn start(service: &'static Service) -> RestStage {
