@@ -14,7 +14,7 @@ pub use url::{is_same_endpoint, normalise_url, normalise_urls};
 use crate::tls::Trust;
 use crate::{Provider, ProviderError};
 use crate::{cloudflare, coredns, embedded, hestiacp, powerdns, rfc2136, route53};
-use crate::{desec, gandi, hetzner};
+use crate::{desec, digitalocean, gandi, hetzner};
 use secrecy::{ExposeSecret, SecretString};
 use serde::Serialize;
 use serde_json::{Map, Value};
@@ -110,6 +110,7 @@ pub fn kinds() -> Vec<Kind> {
         desec::kind(),
         hetzner::kind(),
         gandi::kind(),
+        digitalocean::kind(),
     ]
 }
 

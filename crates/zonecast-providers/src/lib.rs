@@ -9,6 +9,7 @@ pub mod cloudflare;
 pub mod conformance;
 pub mod coredns;
 pub mod desec;
+pub mod digitalocean;
 pub mod embedded;
 pub mod fields;
 pub mod gandi;

@@ -53,5 +53,6 @@ story! {
     desec => crate::stages::rest::RestStage::desec();
     hetzner => crate::stages::rest::RestStage::hetzner();
     gandi => crate::stages::rest::RestStage::gandi();
+    digitalocean => crate::stages::rest::RestStage::digitalocean();
     coredns_secondary => crate::stages::coredns::SecondaryStage::start().await;
 }

@@ -6,6 +6,7 @@
 
 mod data;
 mod desec;
+mod digitalocean;
 mod gandi;
 mod hetzner;
 
@@ -151,6 +152,12 @@ impl FakeRest {
     /// Gandi LiveDNS.
     pub fn gandi() -> FakeRest {
         FakeRest::start("/v5/livedns", gandi::answer, &[], 300, random_secret)
+    }
+
+    /// DigitalOcean.
+    pub fn digitalocean() -> FakeRest {
+        let apex = &[("SOA", "1800"), ("NS", "ns1.digitalocean.com."), ("NS", "ns2.digitalocean.com.")];
+        FakeRest::start("/v2", digitalocean::answer, apex, 30, random_secret)
     }
 
     fn start(

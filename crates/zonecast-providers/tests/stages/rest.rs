@@ -52,6 +52,15 @@ pub const GANDI: Service = Service {
     text_bytes_max: 4_096,
 };
 
+pub const DIGITALOCEAN: Service = Service {
+    kind: "digitalocean",
+    start: FakeRest::digitalocean,
+    settings: with_token,
+    write: ("POST", "/records"),
+    shows_vital: false,
+    text_bytes_max: 500,
+};
+
 pub struct RestStage {
     service: &'static Service,
     fake: FakeRest,
@@ -70,6 +79,10 @@ impl RestStage {
 
     pub fn gandi() -> RestStage {
         RestStage::start(&GANDI)
+    }
+
+    pub fn digitalocean() -> RestStage {
+        RestStage::start(&DIGITALOCEAN)
     }
 
     fn start(service: &'static Service) -> RestStage {
