@@ -13,6 +13,7 @@ pub mod digitalocean;
 pub mod embedded;
 pub mod fields;
 pub mod gandi;
+pub mod godaddy;
 pub mod hestiacp;
 pub mod hetzner;
 pub mod http;

@@ -54,5 +54,6 @@ story! {
     hetzner => crate::stages::rest::RestStage::hetzner();
     gandi => crate::stages::rest::RestStage::gandi();
     digitalocean => crate::stages::rest::RestStage::digitalocean();
+    godaddy => crate::stages::rest::RestStage::godaddy();
     coredns_secondary => crate::stages::coredns::SecondaryStage::start().await;
 }

@@ -8,6 +8,7 @@ mod data;
 mod desec;
 mod digitalocean;
 mod gandi;
+mod godaddy;
 mod hetzner;
 
 use crate::command::random_secret;
@@ -160,6 +161,12 @@ impl FakeRest {
         FakeRest::start("/v2", digitalocean::answer, apex, 30, random_secret)
     }
 
+    /// GoDaddy. A token here is `key:secret`.
+    pub fn godaddy() -> FakeRest {
+        let apex = &[("NS", "ns01.domaincontrol.com."), ("NS", "ns02.domaincontrol.com.")];
+        FakeRest::start("/v1", godaddy::answer, apex, 600, pair)
+    }
+
     fn start(
         base: &'static str,
         answer: Answer,
@@ -296,6 +303,11 @@ impl FakeRest {
         }
         desk.next = next;
     }
+}
+
+/// GoDaddy's token has two parts.
+fn pair() -> String {
+    format!("{}:{}", random_secret(), random_secret())
 }
 
 fn lock(desk: &Mutex<Desk>) -> MutexGuard<'_, Desk> {

@@ -61,6 +61,18 @@ pub const DIGITALOCEAN: Service = Service {
     text_bytes_max: 500,
 };
 
+pub const GODADDY: Service = Service {
+    kind: "godaddy",
+    start: FakeRest::godaddy,
+    settings: |url, token| {
+        let (key, secret) = token.split_once(':').unwrap_or(("nobody", token));
+        json!({ "server_url": url, "api_key": key, "api_secret": secret })
+    },
+    write: ("PUT", "/records/"),
+    shows_vital: false,
+    text_bytes_max: 1_024,
+};
+
 pub struct RestStage {
     service: &'static Service,
     fake: FakeRest,
@@ -83,6 +95,10 @@ impl RestStage {
 
     pub fn digitalocean() -> RestStage {
         RestStage::start(&DIGITALOCEAN)
+    }
+
+    pub fn godaddy() -> RestStage {
+        RestStage::start(&GODADDY)
     }
 
     fn start(service: &'static Service) -> RestStage {
