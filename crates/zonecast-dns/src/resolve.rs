@@ -55,6 +55,8 @@ pub struct Answer {
     pub answer: Vec<RRset>,
     /// The authority section.
     pub authority: Vec<RRset>,
+    /// The additional section as far as it could be read: glue, among others.
+    pub additional: Vec<RRset>,
     /// From the first packet sent to the answer read.
     pub elapsed: Duration,
 }
@@ -272,15 +274,21 @@ async fn read_framed(stream: &mut TcpStream) -> io::Result<Vec<u8>> {
 
 fn read_answer(message: &Message<Vec<u8>>, elapsed: Duration) -> Option<Answer> {
     let header = message.header();
-    let (mut answer, mut authority) = (RRsets::default(), RRsets::default());
+    let (mut answer, mut authority, mut additional) =
+        (RRsets::default(), RRsets::default(), RRsets::default());
     read_section(message.answer().ok()?, &mut |name, ttl, data| answer.take(name, ttl, data))?;
     read_section(message.authority().ok()?, &mut |name, ttl, data| authority.take(name, ttl, data))?;
+    // Only who looks for glue looks here; what cannot be read must not spoil the answer.
+    if let Ok(section) = message.additional() {
+        let _ = read_section(section, &mut |name, ttl, data| additional.take(name, ttl, data));
+    }
     Some(Answer {
         rcode: ResponseCode(header.rcode().to_int()),
         authoritative: header.aa(),
         truncated: header.tc(),
         answer: answer.finish(),
         authority: authority.finish(),
+        additional: additional.finish(),
         elapsed,
     })
 }

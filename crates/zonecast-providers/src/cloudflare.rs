@@ -18,6 +18,7 @@ mod record;
 mod wire;
 mod write;
 
+use crate::dnssec::Signed;
 use crate::fields::{Field, Kind, Settings, no_more_to_check, normalise_url, one};
 use crate::http::{Http, canonical_endpoint};
 use crate::redact::{Redactor, url_encode};
@@ -381,6 +382,18 @@ impl Provider for Cloudflare {
         info.map(|info| info.name_servers.clone().unwrap_or_default()).unwrap_or_default()
     }
 
+    async fn dnssec(&self, zone: &ZoneRef) -> Result<Option<Signed>, ProviderError> {
+        let info = self.resolve(zone).await?;
+        let request = self.call(Method::GET, &format!("/zones/{}/dnssec", url_encode(&info.id)));
+        let told = match self.ask::<wire::Dnssec>(zone, request).await {
+            Ok(answer) => answer.result,
+            Err(refused) => return Err(self.explain(zone, refused).await),
+        };
+        told.read(&zone.name).map_err(|words| {
+            ProviderError::new(ErrorClass::Transient, format!("{}: Cloudflare: {words}", zone.name))
+        })
+    }
+
     fn physical_id(&self, zone: &ZoneRef) -> String {
         let id = self.id_of(zone).map_or_else(|| zone.name.to_string(), str::to_owned);
         format!("cloudflare|{}|{id}", self.identity)
@@ -421,6 +434,6 @@ pub fn capabilities() -> Capabilities {
         write_concurrency: 1,
         calls_per_second: Some(4.0),
         zones: true,
-        dnssec: false,
+        dnssec: true,
     }
 }

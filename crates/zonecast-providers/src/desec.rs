@@ -13,6 +13,7 @@
 
 mod write;
 
+use crate::dnssec::{Signed, SigningKey};
 use crate::fields::{Field, Kind, Settings, no_more_to_check, normalise_url, one};
 use crate::redact::url_encode;
 use crate::rest::{PAGES_MAX, PROBE, Refused, Rest, failed, full_name, label, observed, passed, read_only};
@@ -82,6 +83,15 @@ struct Domain {
     name: String,
     #[serde(default)]
     minimum_ttl: Option<u32>,
+    #[serde(default)]
+    keys: Vec<Key>,
+}
+
+#[derive(Deserialize)]
+struct Key {
+    dnskey: String,
+    #[serde(default)]
+    ds: Vec<String>,
 }
 
 #[derive(Deserialize)]
@@ -285,6 +295,16 @@ impl Provider for Desec {
             .unwrap_or_default()
     }
 
+    /// Zones are always signed, so there are always keys once the zone is published.
+    async fn dnssec(&self, zone: &ZoneRef) -> Result<Option<Signed>, ProviderError> {
+        let domain = self.domain(zone).await.map_err(|refused| explained(zone, refused.error))?;
+        let keys = domain.keys.iter().map(|key| SigningKey::read(&zone.name, &key.dnskey, true, &key.ds));
+        let keys: Vec<SigningKey> = keys.collect::<Result<_, _>>().map_err(|words| {
+            ProviderError::new(ErrorClass::Transient, format!("{}: deSEC: {words}", zone.name))
+        })?;
+        Ok((!keys.is_empty()).then(|| Signed { state: String::new(), keys }))
+    }
+
     fn physical_id(&self, zone: &ZoneRef) -> String {
         format!("desec|{}|{}", self.rest.identity, zone.name)
     }
@@ -324,6 +344,6 @@ pub fn capabilities(minimum_ttl: u32) -> Capabilities {
         write_concurrency: 1,
         calls_per_second: Some(0.25),
         zones: true,
-        dnssec: false,
+        dnssec: true,
     }
 }

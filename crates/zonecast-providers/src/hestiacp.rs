@@ -15,6 +15,7 @@
 //! - Both listings drop backslashes. A file is replaced only when no line that stays could have one.
 //! - The last A and the last NS of a zone cannot be removed by command, only by a replaced file.
 
+mod file;
 mod form;
 mod look;
 mod plan;

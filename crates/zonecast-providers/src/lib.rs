@@ -10,6 +10,7 @@ pub mod conformance;
 pub mod coredns;
 pub mod desec;
 pub mod digitalocean;
+pub mod dnssec;
 pub mod embedded;
 pub mod fields;
 pub mod gandi;
@@ -195,6 +196,14 @@ pub trait Provider: Send + Sync {
     async fn dns_servers(&self, zone: &ZoneRef) -> Vec<String> {
         let _ = zone;
         Vec::new()
+    }
+
+    /// DNSKEY and DS of the zone, for its registrar; `None` where the service could sign it and does
+    /// not. Read only: nothing is switched on or off. `Unsupported` where the service signs nothing or
+    /// cannot tell; `capabilities().dnssec` says beforehand that it can.
+    async fn dnssec(&self, zone: &ZoneRef) -> Result<Option<dnssec::Signed>, ProviderError> {
+        let _ = zone;
+        Err(ProviderError::new(ErrorClass::Unsupported, "this provider does not tell keys of a zone"))
     }
 
     /// The zone's identity at this connection, for `physical_id`: canonical endpoint and zone id.

@@ -19,6 +19,7 @@ mod read;
 mod wire;
 mod write;
 
+use crate::dnssec::Signed;
 use crate::fields::{Field, Kind, no_more_to_check, normalise_url, one};
 use crate::http::{Answer, Http, canonical_endpoint};
 use crate::redact::{Redactor, url_encode};
@@ -154,6 +155,25 @@ impl PowerDns {
             return Err(self.refusal(zone, &answer));
         }
         self.http.json(&answer).map_err(|error| about(zone, error))
+    }
+
+    /// The keys of a signed zone. Listed without their private parts, which only the call for one key
+    /// brings; that one is never made.
+    async fn keys(&self, zone: &ZoneRef) -> Result<Option<Signed>, ProviderError> {
+        let path = format!("/zones/{}/cryptokeys", in_path(&self.id_of(zone)));
+        let answer = self.http.send(self.call(Method::GET, &path), zone.deadline).await;
+        let answer = answer.map_err(|failure| about(zone, failure.error))?;
+        if !answer.status.is_success() {
+            return Err(self.refusal(zone, &answer));
+        }
+        let keys: Vec<wire::Cryptokey> = self.http.json(&answer).map_err(|error| about(zone, error))?;
+        if keys.is_empty() && self.info(zone).await?.dnssec {
+            let words = "the zone came signed from elsewhere, its keys are not at this server";
+            return Err(about(zone, ProviderError::new(ErrorClass::Unsupported, words)));
+        }
+        wire::signed(&zone.name, &keys).map_err(|words| {
+            about(zone, ProviderError::new(ErrorClass::Transient, format!("PowerDNS: {words}")))
+        })
     }
 
     /// What follows a write that was taken: empty non-terminals, caches, secondaries. None of it can
@@ -293,6 +313,10 @@ impl Provider for PowerDns {
         }
     }
 
+    async fn dnssec(&self, zone: &ZoneRef) -> Result<Option<Signed>, ProviderError> {
+        self.keys(zone).await
+    }
+
     async fn refresh(&self, zone: &ZoneRef, names: &[Name]) {
         self.flush(zone, names).await;
     }
@@ -313,7 +337,7 @@ pub fn capabilities() -> Capabilities {
         settle_seconds: 25,
         write_concurrency: 1,
         zones: true,
-        dnssec: false,
+        dnssec: true,
         ..Capabilities::unlimited()
     }
 }

@@ -21,6 +21,7 @@ mod text;
 mod wire;
 mod write;
 
+use crate::dnssec::Signed;
 use crate::fields::{Field, Kind, Settings, no_more_to_check, normalise_url, one};
 use crate::http::{Http, canonical_endpoint};
 use crate::redact::{Redactor, url_encode};
@@ -351,6 +352,16 @@ impl Provider for Route53 {
         }
     }
 
+    async fn dnssec(&self, zone: &ZoneRef) -> Result<Option<Signed>, ProviderError> {
+        let hosted = self.resolve(zone).await?;
+        let path = format!("/hostedzone/{}/dnssec", url_encode(&hosted.id));
+        let xml = self.ask(zone, Method::GET, &path, &[], None).await;
+        let xml = xml.map_err(|refused| self.forget(zone, refused))?;
+        wire::signed(&zone.name, &xml).map_err(|words| {
+            ProviderError::new(ErrorClass::Transient, format!("{}: Route 53: {words}", zone.name))
+        })
+    }
+
     fn physical_id(&self, zone: &ZoneRef) -> String {
         let id = self.id_of(zone).map_or_else(|| zone.name.to_string(), str::to_owned);
         format!("route53|{}|{id}", self.identity)
@@ -395,7 +406,7 @@ pub fn capabilities() -> Capabilities {
         write_concurrency: 1,
         calls_per_second: Some(4.0),
         zones: true,
-        dnssec: false,
+        dnssec: true,
         ..Capabilities::unlimited()
     }
 }

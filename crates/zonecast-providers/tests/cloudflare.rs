@@ -154,68 +154,56 @@ async fn an_id_of_another_zone_is_never_written_to() {
     assert_eq!(service.records("other.test").len(), 1);
 }
 
+/// Findings of Test: ok, reachable, authorised, zone matches, can write.
+const GREEN: [bool; 5] = [true; 5];
+const SILENT: [bool; 5] = [false; 5];
+const STRANGER: [bool; 5] = [false, true, false, false, false];
+const NO_ZONE: [bool; 5] = [false, true, true, false, false];
+const READER: [bool; 5] = [false, true, true, true, false];
+
+/// Settings, what Test finds, and words it says.
+fn rows(service: &FakeCloudflare, id: &str, other: &str) -> Vec<(Value, [bool; 5], &'static str)> {
+    let (url, token) = (service.url(), service.token().to_owned());
+    let dns_only = service.new_token(&["dns:read", "dns:edit"], &[id]);
+    let reader = service.new_token(&["dns:read", "zone:read"], &[id]);
+    let elsewhere = service.new_token(&["dns:read", "dns:edit", "zone:read"], &[other]);
+    vec![
+        (json!({ "api_token": token }), GREEN, "takes changes"),
+        (
+            json!({ "api_token": token, "zone_id": id, "account_id": service.account() }),
+            GREEN,
+            "takes changes",
+        ),
+        (json!({ "api_token": dns_only, "zone_id": id }), GREEN, "takes changes"),
+        (
+            json!({ "api_token": "tok_nobody_knows_this_one_0123456789", "zone_id": id }),
+            STRANGER,
+            "does not know this API token",
+        ),
+        (json!({ "api_token": "short", "zone_id": id }), STRANGER, "Invalid format for Authorization header"),
+        (json!({ "api_token": token, "zone_id": other }), NO_ZONE, "is that of other.test"),
+        (json!({ "api_token": token, "zone_id": "f".repeat(32) }), NO_ZONE, "Invalid zone identifier"),
+        (json!({ "api_token": token, "zone_id": "example.test" }), NO_ZONE, "object identifier is invalid"),
+        (json!({ "api_token": token, "account_id": "f".repeat(32), "zone_id": id }), NO_ZONE, "account"),
+        (json!({ "api_token": elsewhere, "zone_id": id }), NO_ZONE, "token itself is valid"),
+        (json!({ "api_token": dns_only }), NO_ZONE, "Zone > Zone > Read"),
+        (json!({ "api_token": reader }), READER, "Zone > DNS > Edit"),
+        (json!({ "api_token": token, "server_url": "http://127.0.0.1:9" }), SILENT, "cannot be reached"),
+        (
+            json!({ "api_token": token, "server_url": url.replace("http:", "https:") }),
+            SILENT,
+            "does not speak TLS",
+        ),
+    ]
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_test_says_which_part_is_wrong() {
     let service = FakeCloudflare::start();
     let id = service.create_zone("example.test", Plan::Free);
     let other = service.create_zone("other.test", Plan::Free);
-    let (url, token) = (service.url(), service.token().to_owned());
-    let dns_only = service.new_token(&["dns:read", "dns:edit"], &[&id]);
-    let reader = service.new_token(&["dns:read", "zone:read"], &[&id]);
-    let elsewhere = service.new_token(&["dns:read", "dns:edit", "zone:read"], &[&other]);
-    let rows = [
-        // (settings besides the URL, ok, reachable, authorised, zone matches, can write, words)
-        (json!({ "api_token": token }), [true; 5], "takes changes"),
-        (
-            json!({ "api_token": token, "zone_id": id, "account_id": service.account() }),
-            [true; 5],
-            "takes changes",
-        ),
-        (json!({ "api_token": dns_only, "zone_id": id }), [true; 5], "takes changes"),
-        (
-            json!({ "api_token": "tok_nobody_knows_this_one_0123456789", "zone_id": id }),
-            [false, true, false, false, false],
-            "does not know this API token",
-        ),
-        (
-            json!({ "api_token": "short", "zone_id": id }),
-            [false, true, false, false, false],
-            "Invalid format for Authorization header",
-        ),
-        (
-            json!({ "api_token": token, "zone_id": other }),
-            [false, true, true, false, false],
-            "is that of other.test",
-        ),
-        (
-            json!({ "api_token": token, "zone_id": "f".repeat(32) }),
-            [false, true, true, false, false],
-            "Invalid zone identifier",
-        ),
-        (
-            json!({ "api_token": token, "zone_id": "example.test" }),
-            [false, true, true, false, false],
-            "object identifier is invalid",
-        ),
-        (
-            json!({ "api_token": token, "account_id": "f".repeat(32), "zone_id": id }),
-            [false, true, true, false, false],
-            "account",
-        ),
-        (
-            json!({ "api_token": elsewhere, "zone_id": id }),
-            [false, true, true, false, false],
-            "token itself is valid",
-        ),
-        (json!({ "api_token": dns_only }), [false, true, true, false, false], "Zone > Zone > Read"),
-        (json!({ "api_token": reader }), [false, true, true, true, false], "Zone > DNS > Edit"),
-        (json!({ "api_token": token, "server_url": "http://127.0.0.1:9" }), [false; 5], "cannot be reached"),
-        (
-            json!({ "api_token": token, "server_url": url.replace("http:", "https:") }),
-            [false; 5],
-            "does not speak TLS",
-        ),
-    ];
+    let url = service.url();
+    let rows = rows(&service, &id, &other);
     for hidden in [false, true] {
         if hidden {
             service.hide_permissions();
@@ -241,13 +229,8 @@ async fn the_test_says_which_part_is_wrong() {
     assert!(!report.ok && report.message.contains("secondary"), "{report:?}");
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn faults_are_told_apart_and_nothing_is_read_into_them() {
-    let service = FakeCloudflare::start();
-    let id = service.create_zone("example.test", Plan::Free);
-    service.put("example.test", &json!({ "name": "www", "type": "A", "content": "192.0.2.1", "ttl": 300 }));
-    let proxy = FaultProxy::start(service.addr());
-    let token = service.token();
+/// What can go wrong on the wire, and what it is to be taken for.
+fn faults(token: &str) -> Vec<(Fault, ErrorClass)> {
     let quiet = |seconds| ErrorClass::RateLimited { retry_after: Some(Duration::from_secs(seconds)) };
     let wrapped = |code: u32| {
         format!(
@@ -255,7 +238,7 @@ async fn faults_are_told_apart_and_nothing_is_read_into_them() {
         )
     };
     let list = r#"{"success":true,"errors":[],"result":[],"result_info":{"total_pages":1}}"#;
-    let faults = [
+    vec![
         (Fault::Refuse, ErrorClass::Transient),
         (Fault::CutAfter(40), ErrorClass::Transient),
         (Fault::LoseAnswer, ErrorClass::Transient),
@@ -274,7 +257,17 @@ async fn faults_are_told_apart_and_nothing_is_read_into_them() {
         (Fault::Answer(Canned::html(200)), ErrorClass::Transient),
         (Fault::Answer(Canned::json(200, &wrapped(10_013))), ErrorClass::Transient),
         (Fault::Answer(Canned::json(200, r#"{"success":true}"#)), ErrorClass::Transient),
-    ];
+    ]
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn faults_are_told_apart_and_nothing_is_read_into_them() {
+    let service = FakeCloudflare::start();
+    let id = service.create_zone("example.test", Plan::Free);
+    service.put("example.test", &json!({ "name": "www", "type": "A", "content": "192.0.2.1", "ttl": 300 }));
+    let proxy = FaultProxy::start(service.addr());
+    let token = service.token();
+    let faults = faults(token);
     for (fault, class) in faults {
         let provider = provider(
             json!({ "server_url": format!("{}/client/v4", proxy.url()), "api_token": token, "zone_id": id }),

@@ -105,6 +105,18 @@ async fn desec_tells_what_its_minimum_ttl_is() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn desec_tells_the_ds_of_a_zone() {
+    let fake = FakeRest::desec();
+    fake.create_zone("example.net");
+    let provider = DESEC.connected((DESEC.settings)(&fake.url(), fake.token()));
+    let zone = ZoneRef::new(Name::parse("example.net").unwrap());
+    let signed = provider.dnssec(&zone).await.unwrap().unwrap();
+    assert_eq!((signed.keys.len(), signed.keys[0].tag, signed.keys[0].ds.len()), (1, 55648, 2));
+    let error = provider.dnssec(&ZoneRef::new(Name::parse("missing.test").unwrap())).await.unwrap_err();
+    assert_eq!(error.class, ErrorClass::NoSuchZone);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn hetzner_explains_the_token_and_the_address_of_the_older_console() {
     let (fake, _) = with_zone(&HETZNER);
     for (token, words) in

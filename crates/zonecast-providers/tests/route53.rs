@@ -181,6 +181,48 @@ async fn busy_and_throttled_are_told_apart() {
     assert_eq!(provider.apply(&zone(), &Observed::default(), &addresses(1)).await, [Outcome::Done]);
 }
 
+/// Findings of Test: ok, reachable, authorised, zone matches, can write.
+const GREEN: [bool; 5] = [true; 5];
+const SILENT: [bool; 5] = [false; 5];
+const STRANGER: [bool; 5] = [false, true, false, false, false];
+const NO_ZONE: [bool; 5] = [false, true, true, false, false];
+const READER: [bool; 5] = [false, true, true, true, false];
+
+/// Settings, what Test finds, and words it says.
+fn rows(service: &FakeRoute53, id: &str, other: &str) -> Vec<(Value, [bool; 5], &'static str)> {
+    let good = keys(service);
+    let reader = service.new_key("AKIAREADER", None, &["ChangeResourceRecordSets"]);
+    let records_only = service.new_key("AKIARECORDS", None, &["GetHostedZone", "ListHostedZonesByName"]);
+    let session = service.new_key("ASIASESSION", Some("session-token-0123456789"), &[]);
+    let path = format!("/hostedzone/{id}");
+    let by = |key: &str, secret: &str| {
+        with(good.clone(), &[("access_key_id", key), ("secret_access_key", secret)])
+    };
+    vec![
+        (good.clone(), GREEN, "takes changes"),
+        (with(good.clone(), &[("hosted_zone_id", &path)]), GREEN, "takes changes"),
+        (
+            with(by("ASIASESSION", &session), &[("session_token", "session-token-0123456789")]),
+            GREEN,
+            "takes changes",
+        ),
+        (with(by("AKIARECORDS", &records_only), &[("hosted_zone_id", id)]), GREEN, "takes changes"),
+        (with(good.clone(), &[("secret_access_key", "wrong")]), STRANGER, "SignatureDoesNotMatch"),
+        (with(good.clone(), &[("access_key_id", "AKIANOBODY")]), STRANGER, "InvalidClientTokenId"),
+        (with(by("ASIASESSION", &session), &[("session_token", "old")]), STRANGER, "InvalidClientTokenId"),
+        (with(good.clone(), &[("hosted_zone_id", other)]), NO_ZONE, "is that of other.test"),
+        (with(good.clone(), &[("hosted_zone_id", "Z0NONE")]), NO_ZONE, "No hosted zone found"),
+        (by("AKIARECORDS", &records_only), NO_ZONE, "AccessDenied"),
+        (by("AKIAREADER", &reader), READER, "route53:ChangeResourceRecordSets"),
+        (with(good.clone(), &[("server_url", "http://127.0.0.1:9")]), SILENT, "cannot be reached"),
+        (
+            with(good.clone(), &[("server_url", &service.url().replace("http:", "https:"))]),
+            SILENT,
+            "does not speak TLS",
+        ),
+    ]
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_test_says_which_part_is_wrong() {
     let service = FakeRoute53::start();
@@ -189,86 +231,7 @@ async fn the_test_says_which_part_is_wrong() {
     service.create_zone("twice.test", false);
     service.create_zone("twice.test", false);
     let good = keys(&service);
-    let reader = service.new_key("AKIAREADER", None, &["ChangeResourceRecordSets"]);
-    let records_only = service.new_key("AKIARECORDS", None, &["GetHostedZone", "ListHostedZonesByName"]);
-    let session = service.new_key("ASIASESSION", Some("session-token-0123456789"), &[]);
-    let path = format!("/hostedzone/{id}");
-    let rows = [
-        (good.clone(), [true; 5], "takes changes"),
-        (with(good.clone(), &[("hosted_zone_id", &path)]), [true; 5], "takes changes"),
-        (
-            with(
-                good.clone(),
-                &[
-                    ("access_key_id", "ASIASESSION"),
-                    ("secret_access_key", &session),
-                    ("session_token", "session-token-0123456789"),
-                ],
-            ),
-            [true; 5],
-            "takes changes",
-        ),
-        (
-            with(
-                good.clone(),
-                &[
-                    ("access_key_id", "AKIARECORDS"),
-                    ("secret_access_key", &records_only),
-                    ("hosted_zone_id", &id),
-                ],
-            ),
-            [true; 5],
-            "takes changes",
-        ),
-        (
-            with(good.clone(), &[("secret_access_key", "wrong")]),
-            [false, true, false, false, false],
-            "SignatureDoesNotMatch",
-        ),
-        (
-            with(good.clone(), &[("access_key_id", "AKIANOBODY")]),
-            [false, true, false, false, false],
-            "InvalidClientTokenId",
-        ),
-        (
-            with(
-                good.clone(),
-                &[
-                    ("access_key_id", "ASIASESSION"),
-                    ("secret_access_key", &session),
-                    ("session_token", "old"),
-                ],
-            ),
-            [false, true, false, false, false],
-            "InvalidClientTokenId",
-        ),
-        (
-            with(good.clone(), &[("hosted_zone_id", &other)]),
-            [false, true, true, false, false],
-            "is that of other.test",
-        ),
-        (
-            with(good.clone(), &[("hosted_zone_id", "Z0NONE")]),
-            [false, true, true, false, false],
-            "No hosted zone found",
-        ),
-        (
-            with(good.clone(), &[("access_key_id", "AKIARECORDS"), ("secret_access_key", &records_only)]),
-            [false, true, true, false, false],
-            "AccessDenied",
-        ),
-        (
-            with(good.clone(), &[("access_key_id", "AKIAREADER"), ("secret_access_key", &reader)]),
-            [false, true, true, true, false],
-            "route53:ChangeResourceRecordSets",
-        ),
-        (with(good.clone(), &[("server_url", "http://127.0.0.1:9")]), [false; 5], "cannot be reached"),
-        (
-            with(good.clone(), &[("server_url", &service.url().replace("http:", "https:"))]),
-            [false; 5],
-            "does not speak TLS",
-        ),
-    ];
+    let rows = rows(&service, &id, &other);
     for (settings, expected, words) in rows {
         let report = provider(&settings).test(&zone()).await;
         let found = [report.ok, report.reachable, report.authorised, report.zone_matches, report.can_write];
@@ -283,21 +246,15 @@ async fn the_test_says_which_part_is_wrong() {
     assert!(provider(&good).test(&twice).await.message.contains("several public zones"));
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn faults_are_told_apart_and_nothing_is_read_into_them() {
-    let service = FakeRoute53::start();
-    let id = service.create_zone("example.test", false);
-    service.put("example.test", "www.example.test", "A", 300, &["192.0.2.1"], "");
-    let proxy = FaultProxy::start(service.addr());
-    let secret = service.secret().to_owned();
-    let settings = with(keys(&service), &[("server_url", &proxy.url()), ("hosted_zone_id", &id)]);
+/// What can go wrong on the wire, and what it is to be taken for.
+fn faults(secret: &str) -> Vec<(Fault, ErrorClass)> {
     let wrapped = |code: &str| {
         format!(
             "<?xml version=\"1.0\"?><ErrorResponse xmlns=\"https://route53.amazonaws.com/doc/2013-04-01/\"><Error><Type>Sender</Type><Code>{code}</Code><Message>you sent {secret}</Message></Error></ErrorResponse>"
         )
     };
     let quiet = |retry_after| ErrorClass::RateLimited { retry_after };
-    let faults = [
+    vec![
         (Fault::Refuse, ErrorClass::Transient),
         (Fault::CutAfter(40), ErrorClass::Transient),
         (Fault::LoseAnswer, ErrorClass::Transient),
@@ -314,7 +271,18 @@ async fn faults_are_told_apart_and_nothing_is_read_into_them() {
         (Fault::Answer(Canned::new(200, wrapped("AccessDenied")).torn()), ErrorClass::Transient),
         (Fault::Answer(Canned::html(200)), ErrorClass::Transient),
         (Fault::Answer(Canned::new(200, "")), ErrorClass::Transient),
-    ];
+    ]
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn faults_are_told_apart_and_nothing_is_read_into_them() {
+    let service = FakeRoute53::start();
+    let id = service.create_zone("example.test", false);
+    service.put("example.test", "www.example.test", "A", 300, &["192.0.2.1"], "");
+    let proxy = FaultProxy::start(service.addr());
+    let secret = service.secret().to_owned();
+    let settings = with(keys(&service), &[("server_url", &proxy.url()), ("hosted_zone_id", &id)]);
+    let faults = faults(&secret);
     let name = Name::parse("www.example.test").unwrap();
     for (fault, class) in faults {
         let provider = provider(&settings);

@@ -1,11 +1,13 @@
 //! Cloudflare's envelope: what was asked for, or a list of faults, each with a code.
 
+use crate::dnssec::{Signed, SigningKey};
 use crate::http::{Answer, Failure, Http, class_of};
 use crate::redact::Redactor;
 use crate::{ErrorClass, ProviderError, ZoneRef};
 use serde::Deserialize;
 use serde_json::Value;
 use std::time::Duration;
+use zonecast_core::Name;
 
 /// How long every call is refused after the limit was passed, where no header says it.
 const QUIET: Duration = Duration::from_secs(300);
@@ -76,6 +78,31 @@ impl ZoneInfo {
             ("free", _) => Some(1_000),
             _ => None,
         }
+    }
+}
+
+/// How Cloudflare signs a zone. Keys are told as soon as it is switched on (`pending` until the parent
+/// has the DS) and until it is off (`pending-disabled`).
+#[derive(Deserialize)]
+pub(super) struct Dnssec {
+    status: String,
+    flags: Option<u16>,
+    algorithm: Option<String>,
+    public_key: Option<String>,
+    ds: Option<String>,
+}
+
+impl Dnssec {
+    pub(super) fn read(self, zone: &Name) -> Result<Option<Signed>, String> {
+        let (Some(flags), Some(algorithm), Some(key)) = (self.flags, self.algorithm, self.public_key) else {
+            return Ok(None);
+        };
+        // `example.com. 3600 IN DS 42 13 2 ABC`: the data is what follows the type.
+        let told = self.ds.iter().filter_map(|ds| ds.split_once(" DS ").map(|(_, data)| data.to_owned()));
+        let told: Vec<String> = told.collect();
+        let active = self.status != "disabled";
+        let key = SigningKey::read(zone, &format!("{flags} 3 {algorithm} {key}"), active, &told)?;
+        Ok(Some(Signed { state: self.status, keys: vec![key] }))
     }
 }
 

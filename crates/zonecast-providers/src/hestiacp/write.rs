@@ -11,33 +11,28 @@ use super::wire::{Said, about, class};
 use super::{Entry, HestiaCp, ServerInfo, capabilities};
 use crate::http::Failure;
 use crate::{ErrorClass, Outcome, ProviderError, ZoneRef};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::sync::atomic::Ordering;
 use std::time::{SystemTime, UNIX_EPOCH};
 use zonecast_core::{Change, RecordData, RecordType, Ttl};
 
-/// From this many written-out zones on, one replaced file is cheaper.
-const REPLACE_FROM: usize = 3;
-/// The largest file that is sent.
-const FILE_MAX: usize = 1 << 20;
-
 /// A write under way.
-struct Work<'a> {
-    zone: &'a ZoneRef,
-    entry: &'a Entry,
-    server: &'a ServerInfo,
-    held: &'a [Held],
+pub(super) struct Work<'a> {
+    pub(super) zone: &'a ZoneRef,
+    pub(super) entry: &'a Entry,
+    pub(super) server: &'a ServerInfo,
+    pub(super) held: &'a [Held],
     outcomes: Vec<Option<Outcome>>,
     /// Changes of which something was sent.
-    sent: BTreeSet<usize>,
+    pub(super) sent: BTreeSet<usize>,
     /// The file changed and was not written out yet.
-    pending: bool,
+    pub(super) pending: bool,
     /// Nothing more is sent: why.
-    given_up: Option<ProviderError>,
+    pub(super) given_up: Option<ProviderError>,
 }
 
 impl Work<'_> {
-    fn fail(&mut self, changes: &[usize], outcome: &Outcome) {
+    pub(super) fn fail(&mut self, changes: &[usize], outcome: &Outcome) {
         for index in changes {
             self.outcomes[*index].get_or_insert_with(|| outcome.clone());
         }
@@ -256,110 +251,6 @@ impl HestiaCp {
         false
     }
 
-    /// Replaces the zone's whole file where that is cheaper, or the only way; `false` where it is
-    /// not done that way.
-    async fn replace_file(&self, work: &mut Work<'_>, steps: &[Step]) -> bool {
-        let Some(file) = self.file(work, steps) else { return false };
-        let ended = self.send_file(work, &file).await;
-        let changes: BTreeSet<usize> = steps.iter().flat_map(|step| step.changes.iter().copied()).collect();
-        let changes: Vec<usize> = changes.into_iter().collect();
-        match ended {
-            Ok(true) => work.sent.extend(changes),
-            Ok(false) => return false,
-            Err(outcome) => work.fail(&changes, &outcome),
-        }
-        true
-    }
-
-    /// `Ok(false)`: the key may not, and nothing was changed.
-    async fn send_file(&self, work: &mut Work<'_>, file: &str) -> Result<bool, Outcome> {
-        let (zone, entry) = (work.zone, work.entry);
-        let stamp = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_nanos();
-        let path = format!("/tmp/zonecast-{stamp}-{}", entry.spelled);
-        let failed = |error: ProviderError| Outcome::Failed(error);
-        let ended = self.change(zone, "v-make-tmp-file", &[file, &path]).await;
-        match ended.map_err(|failure| failed(about(zone, failure.error)))? {
-            said if said.code == 0 => {}
-            said if is_permission(&said) => {
-                self.may_not_append.store(true, Ordering::Relaxed);
-                return Ok(false);
-            }
-            said => return Err(failed(self.refused(zone, "v-make-tmp-file", &said))),
-        }
-        // Whoever wrote since we read would be overwritten: the window is the next call.
-        let now = self.entry(zone).await.map_err(failed)?;
-        if now.serial != entry.serial {
-            let words = format!("{}: changed at HestiaCP since it was read", zone.name);
-            return Err(failed(ProviderError::new(ErrorClass::Conflict, words)));
-        }
-        let args = [self.user.as_str(), entry.spelled.as_str(), &path, "no"];
-        match self.change(zone, "v-insert-dns-records", &args).await {
-            Ok(said) if said.code == 0 => {
-                work.pending = true;
-                Ok(true)
-            }
-            Ok(said) if is_permission(&said) => {
-                self.may_not_append.store(true, Ordering::Relaxed);
-                Ok(false)
-            }
-            Ok(said) => Err(failed(self.refused(zone, "v-insert-dns-records", &said))),
-            Err(mut failure) => {
-                failure.error = about(zone, failure.error);
-                work.pending |= failure.may_have_arrived;
-                work.given_up = Some(failure.error.clone());
-                Err(failure.into_outcome())
-            }
-        }
-    }
-
-    /// The zone's file after the steps; nothing where single lines are better or safer.
-    fn file(&self, work: &Work<'_>, steps: &[Step]) -> Option<String> {
-        if !self.may_append(work.server) {
-            return None;
-        }
-        let mut becomes: BTreeMap<usize, Option<&New>> = BTreeMap::new();
-        let mut adds: Vec<&New> = Vec::new();
-        for step in steps {
-            match &step.what {
-                What::Add(new) => adds.push(new),
-                What::Become(at, new) => drop(becomes.insert(*at, Some(new))),
-                What::Remove(at) => drop(becomes.insert(*at, None)),
-            }
-        }
-        let stay: Vec<&Held> = work
-            .held
-            .iter()
-            .enumerate()
-            .filter(|(at, _)| !becomes.contains_key(at))
-            .map(|(_, held)| held)
-            .collect();
-        let last = |rtype: RecordType| {
-            let removed = becomes.iter().any(|(at, new)| new.is_none() && work.held[*at].rtype == rtype);
-            let comes = adds.iter().chain(becomes.values().flatten()).any(|new| new.data.rtype() == rtype);
-            removed && !comes && !stay.iter().any(|held| held.rtype == rtype)
-        };
-        let pays = becomes.len() >= REPLACE_FROM || last(RecordType::A) || last(RecordType::NS);
-        if !pays || !stay.iter().all(|held| is_safe(held)) {
-            return None;
-        }
-        let mut next_id = 0;
-        let mut rows = Vec::with_capacity(work.held.len() + adds.len());
-        for (at, held) in work.held.iter().enumerate() {
-            let id = held.line.id.parse().unwrap_or(0);
-            next_id = next_id.max(id);
-            match becomes.get(&at) {
-                None => rows.push(file_line(&as_held(work, held))),
-                Some(Some(new)) => rows.push(file_line(&new_line(work, id, new))),
-                Some(None) => {}
-            }
-        }
-        for (at, new) in adds.iter().enumerate() {
-            rows.push(file_line(&new_line(work, next_id + 1 + at as u64, new)));
-        }
-        let file = rows.join("\n");
-        (file.len() <= FILE_MAX).then_some(file)
-    }
-
     /// Exit code 0 is a promise: what the listing shows is kept.
     async fn look_again(&self, work: Work<'_>, changes: &[Change]) -> Vec<Outcome> {
         let mut outcomes = work.outcomes;
@@ -434,22 +325,7 @@ fn is_checked(work: &Work<'_>, what: &What) -> bool {
     }
 }
 
-/// Whether a line can be written back as it is: the listings drop backslashes, so nothing that could
-/// have one.
-fn is_safe(held: &Held) -> bool {
-    use RecordType as T;
-    let named =
-        matches!(held.rtype, T::A | T::AAAA | T::NS | T::CNAME | T::MX | T::PTR | T::SRV | T::TLSA | T::DS);
-    named && held.data.is_some() && !held.line.record.is_empty()
-}
-
-/// A line that stays. The listing fills in the zone's TTL where a line has none of its own.
-fn as_held(work: &Work<'_>, held: &Held) -> Line {
-    let ttl = if held.line.ttl == work.entry.ttl { String::new() } else { held.line.ttl.clone() };
-    Line { ttl, ..held.line.clone() }
-}
-
-fn new_line(work: &Work<'_>, id: u64, new: &New) -> Line {
+pub(super) fn new_line(work: &Work<'_>, id: u64, new: &New) -> Line {
     let Stored { priority, value } = stored(&new.data);
     let (date, time) = now();
     Line {

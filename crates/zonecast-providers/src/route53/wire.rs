@@ -3,6 +3,7 @@
 use super::bare;
 use super::text::{name_in, name_out, value_in};
 use crate::ZoneRef;
+use crate::dnssec::{Signed, SigningKey};
 use quick_xml::de::from_str;
 use quick_xml::escape::escape;
 use serde::Deserialize;
@@ -28,6 +29,57 @@ impl Hosted {
     pub(super) fn unread(id: &str) -> Hosted {
         Hosted { id: id.to_owned(), unread: true, ..Hosted::default() }
     }
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct DnssecAnswer {
+    status: DnssecStatus,
+    #[serde(default)]
+    key_signing_keys: KeySigningKeys,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct DnssecStatus {
+    serve_signature: String,
+}
+
+#[derive(Default, Deserialize)]
+struct KeySigningKeys {
+    #[serde(default, rename = "member")]
+    members: Vec<KeySigningKey>,
+    #[serde(default, rename = "KeySigningKey")]
+    keys: Vec<KeySigningKey>,
+}
+
+#[derive(Deserialize)]
+struct KeySigningKey {
+    #[serde(rename = "Status")]
+    status: String,
+    #[serde(rename = "DNSKEYRecord")]
+    dnskey: String,
+    #[serde(default, rename = "DSRecord")]
+    ds: String,
+}
+
+/// The key signing keys of a zone; its zone signing keys are Route 53's own business and not told.
+pub(super) fn signed(zone: &Name, xml: &str) -> Result<Option<Signed>, String> {
+    let answer: DnssecAnswer =
+        from_str(xml).map_err(|error| format!("its answer cannot be read: {error}"))?;
+    let KeySigningKeys { members, keys } = answer.key_signing_keys;
+    let keys: Result<Vec<SigningKey>, String> = members
+        .iter()
+        .chain(&keys)
+        .map(|key| {
+            let told: Vec<String> = Some(key.ds.clone()).filter(|ds| !ds.is_empty()).into_iter().collect();
+            SigningKey::read(zone, &key.dnskey, key.status == "ACTIVE", &told)
+        })
+        .collect();
+    let mut keys = keys?;
+    keys.sort_by_key(|key| key.tag);
+    let state = answer.status.serve_signature;
+    Ok((state != "NOT_SIGNING" || !keys.is_empty()).then_some(Signed { state, keys }))
 }
 
 #[derive(Deserialize)]

@@ -1,6 +1,8 @@
 """octoDNS through its provider for the service named in KIND: sync twice, the second time nothing is left.
 
-Environment: KIND (cloudflare, route53, desec, hetzner, gandi, digitalocean), BASE, TOKEN or AWS keys, ZONE (name).
+Environment: KIND (cloudflare, route53, rfc2136, desec, hetzner, gandi, digitalocean), BASE (or HOST and PORT), TOKEN or keys, ZONE (name), TTL.
+With STRANGER (a label) the zone is already as in the end, but for an address that somebody put at that name:
+octoDNS must see this one change and nothing else, and takes it away.
 """
 import os
 import logging
@@ -42,6 +44,11 @@ elif os.environ["KIND"] == "digitalocean":
     from octodns_digitalocean import DigitalOceanClient, DigitalOceanProvider
     DigitalOceanClient.BASE = os.environ["BASE"]
     provider = lambda: DigitalOceanProvider("judge", os.environ["TOKEN"])
+elif os.environ["KIND"] == "rfc2136":
+    from octodns_bind import Rfc2136Provider
+    provider = lambda: Rfc2136Provider("judge", os.environ["HOST"], port=int(os.environ["PORT"]),
+                                       key_name=os.environ["KEY_ID"], key_secret=os.environ["SECRET"],
+                                       key_algorithm=os.environ["ALGORITHM"])
 else:
     os.environ["AWS_ENDPOINT_URL_ROUTE_53"] = os.environ["BASE"]
     os.environ["AWS_DEFAULT_REGION"] = "us-east-1"
@@ -49,6 +56,8 @@ else:
     provider = lambda: Route53Provider("judge", access_key_id=os.environ["KEY_ID"],
                                        secret_access_key=os.environ["SECRET"], client_max_attempts=1)
 
+# BIND refuses a set of more than 100 records.
+most = 90 if os.environ["KIND"] == "rfc2136" else 150
 first = {
     "": [{"type": "A", "values": ["192.0.2.1", "192.0.2.2"]}, {"type": "MX", "values": [{"preference": 10, "exchange": "mx.example."}]},
          {"type": "TXT", "values": ["v=spf1 -all"]}],
@@ -62,7 +71,7 @@ first = {
 second = dict(first, **{
     "": [{"type": "A", "values": ["192.0.2.2", "192.0.2.9"]}],
     "www": [{"type": "A", "value": "192.0.2.7"}],
-    "many": [{"type": "A", "values": ["198.51.100.%d" % n for n in range(150)]}],
+    "many": [{"type": "A", "values": ["198.51.100.%d" % n for n in range(most)]}],
 })
 del second["caa"]
 
@@ -82,6 +91,12 @@ def sync(wanted):
     one.apply(plan)
     return changes
 
+
+stranger = os.environ.get("STRANGER")
+if stranger:
+    desired = sync(second)
+    assert len(desired) == 1 and desired[0].startswith("Delete") and stranger + "." in desired[0], desired
+    raise SystemExit(0)
 
 for wanted in (first, second):
     changed, left = sync(wanted), sync(wanted)

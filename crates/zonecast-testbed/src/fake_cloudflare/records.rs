@@ -83,49 +83,54 @@ impl Record {
         Ok(record)
     }
 
+    /// The same for data in parts.
+    fn normalise_parts(&mut self, keys: &[&str]) -> Result<(), Fault> {
+        let data = self.data.clone().unwrap_or_default();
+        let parts: Option<Vec<String>> = keys.iter().map(|key| part(&data, key)).collect();
+        let Some(mut parts) = parts else {
+            return Err(invalid(9101, format!("data is a required field for type {}.", self.kind)));
+        };
+        for (key, value) in keys.iter().zip(&mut parts) {
+            let number = !matches!(
+                *key,
+                "tag"
+                    | "value"
+                    | "digest"
+                    | "target"
+                    | "flags"
+                    | "service"
+                    | "regex"
+                    | "replacement"
+                    | "fingerprint"
+                    | "certificate"
+            );
+            if number && value.parse::<u32>().is_err() {
+                return Err(invalid(9100, format!("{key} is not a number.")));
+            }
+            if *key == "target" && value.len() > 1 && value.ends_with('.') {
+                value.pop();
+            }
+        }
+        self.content = match self.kind.as_str() {
+            "CAA" => format!(
+                "{} {} \"{}\"",
+                parts[0],
+                parts[1],
+                parts[2].replace('\\', "\\\\").replace('"', "\\\"")
+            ),
+            "NAPTR" => format!(
+                "{} {} \"{}\" \"{}\" \"{}\" {}",
+                parts[0], parts[1], parts[2], parts[3], parts[4], parts[5]
+            ),
+            _ => parts.join(" ").trim_end().to_owned(),
+        };
+        Ok(())
+    }
+
     /// Checks the data by type and brings it into Cloudflare's own form.
     fn normalise(&mut self) -> Result<(), Fault> {
         if let Some((_, keys)) = DATA.iter().find(|(kind, _)| *kind == self.kind) {
-            let data = self.data.clone().unwrap_or_default();
-            let parts: Option<Vec<String>> = keys.iter().map(|key| part(&data, key)).collect();
-            let Some(mut parts) = parts else {
-                return Err(invalid(9101, format!("data is a required field for type {}.", self.kind)));
-            };
-            for (key, value) in keys.iter().zip(&mut parts) {
-                let number = !matches!(
-                    *key,
-                    "tag"
-                        | "value"
-                        | "digest"
-                        | "target"
-                        | "flags"
-                        | "service"
-                        | "regex"
-                        | "replacement"
-                        | "fingerprint"
-                        | "certificate"
-                );
-                if number && value.parse::<u32>().is_err() {
-                    return Err(invalid(9100, format!("{key} is not a number.")));
-                }
-                if *key == "target" && value.len() > 1 && value.ends_with('.') {
-                    value.pop();
-                }
-            }
-            self.content = match self.kind.as_str() {
-                "CAA" => format!(
-                    "{} {} \"{}\"",
-                    parts[0],
-                    parts[1],
-                    parts[2].replace('\\', "\\\\").replace('"', "\\\"")
-                ),
-                "NAPTR" => format!(
-                    "{} {} \"{}\" \"{}\" \"{}\" {}",
-                    parts[0], parts[1], parts[2], parts[3], parts[4], parts[5]
-                ),
-                _ => parts.join(" ").trim_end().to_owned(),
-            };
-            return Ok(());
+            return self.normalise_parts(keys);
         }
         self.data = None;
         let bad = |code, words: &str| Err(invalid(code, words));

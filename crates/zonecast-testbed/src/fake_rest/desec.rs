@@ -70,8 +70,15 @@ fn create(desk: &mut Desk, token: &Token, body: &Value) -> Said {
     let mut zone = Zone { ttl_min: 3_600, ..Zone::default() };
     zone.put(&mut desk.next, "@", "NS", 3_600, &["ns1.desec.io.".into(), "ns2.desec.org.".into()]);
     desk.zones.insert(name.to_owned(), zone);
-    let keys = json!([{ "dnskey": "257 3 13 AAAA", "ds": ["1 13 2 AA"], "flags": 257, "keytype": "csk" }]);
-    said(201, json!({ "name": name, "minimum_ttl": 3_600, "keys": keys }))
+    said(201, json!({ "name": name, "minimum_ttl": 3_600, "keys": keys(name) }))
+}
+
+/// The key of RFC 6605 section 6.1, whose DS is that of one name only.
+fn keys(name: &str) -> Value {
+    let key = "GojIhhXUN/u4v54ZQqGSnyhWJwaubCvTmeexv7bR6edbkrSqQpF64cYbcB7wNcP+e+MAnLr+Wi9xMWyQLc8NAA==";
+    let ds = "55648 13 2 b4c8c1fe2e7477127b27115656ad6256f424625bf5c1e2770ce6d6e37df61d17";
+    let ds: &[&str] = if name == "example.net" { &[ds] } else { &[] };
+    json!([{ "dnskey": format!("257 3 13 {key}"), "ds": ds, "flags": 257, "keytype": "csk" }])
 }
 
 fn in_zone(
@@ -85,7 +92,8 @@ fn in_zone(
 ) -> (Said, u64) {
     match (call.request.method.as_str(), rest) {
         ("GET", [""]) => {
-            let shown = json!({ "name": name, "minimum_ttl": zone.ttl_min, "keys": [], "published": null });
+            let shown =
+                json!({ "name": name, "minimum_ttl": zone.ttl_min, "keys": keys(name), "published": null });
             (said(200, shown), next)
         }
         ("GET", ["rrsets", ""]) => (list(zone, name, addr, call), next),

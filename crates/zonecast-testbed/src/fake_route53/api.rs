@@ -84,24 +84,29 @@ fn route(state: &mut State, request: &Request) -> Answered {
             Ok((200, "GetChangeResponse", change_info(id, status)))
         }
         (method, ["2013-04-01", "hostedzone", id, rest @ ..]) => {
-            let action = match (method, rest) {
-                ("GET", []) => "GetHostedZone",
-                ("DELETE", []) => "DeleteHostedZone",
-                ("GET", ["rrset"]) => "ListResourceRecordSets",
-                ("POST", ["rrset"]) => "ChangeResourceRecordSets",
-                _ => return Err((404, "UnknownOperationException", String::new())),
-            };
+            let action = action_of(method, rest)?;
             may(action)?;
-            if !state.zones.contains_key(*id) {
-                return Err((404, "NoSuchHostedZone", format!("No hosted zone found with ID: {id}")));
-            }
             on_zone(state, request, action, id)
         }
         _ => Err((404, "UnknownOperationException", String::new())),
     }
 }
 
+/// What a call on a zone asks for.
+fn action_of(method: &str, rest: &[&str]) -> Result<&'static str, Fault> {
+    Ok(match (method, rest) {
+        ("GET", []) => "GetHostedZone",
+        ("DELETE", []) => "DeleteHostedZone",
+        ("GET", ["rrset"]) => "ListResourceRecordSets",
+        ("POST", ["rrset"]) => "ChangeResourceRecordSets",
+        _ => return Err((404, "UnknownOperationException", String::new())),
+    })
+}
+
 fn on_zone(state: &mut State, request: &Request, action: &str, id: &str) -> Answered {
+    if !state.zones.contains_key(id) {
+        return Err((404, "NoSuchHostedZone", format!("No hosted zone found with ID: {id}")));
+    }
     if action == "ChangeResourceRecordSets" && state.busy > 0 {
         state.busy -= 1;
         return Err((

@@ -5,14 +5,15 @@
 //! be healed three times within a day is `contested`: somebody else writes there too, and a person
 //! has to say who is right.
 
-use super::Inner;
+use super::{Inner, group, trouble};
 use crate::catalog::ZoneEntry;
 use crate::settings::OnDrift;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use zonecast_core::guard::implausibly_empty;
-use zonecast_core::{Name, Observed, RecordData, RecordType};
+use zonecast_core::{Errand, Name, Observed, RecordData, RecordType};
+use zonecast_providers::ErrorClass;
 use zonecast_store::{DriftRow, KeyRow, Priority, Raise, StoreError};
 
 const DAY_MILLIS: i64 = 24 * 60 * 60 * 1000;
@@ -37,6 +38,9 @@ pub(super) async fn run(inner: Arc<Inner>) {
 async fn due_zones(inner: &Arc<Inner>) -> Result<(), StoreError> {
     let now = inner.store.now().await?;
     let view = inner.catalog.view();
+    if view.paused {
+        return Ok(());
+    }
     let zones: Vec<_> = view.zones.values().filter(|zone| is_due(zone, now)).cloned().collect();
     for zone in zones {
         if inner.is_stopping() {
@@ -61,11 +65,22 @@ fn spread(id: i64) -> i64 {
 /// Compares one zone with what we wrote there, and remembers or heals what differs.
 async fn compare(inner: &Arc<Inner>, zone: &ZoneEntry, now: i64) -> Result<(), StoreError> {
     let Ok(provider) = &zone.connection.provider else { return Ok(()) };
+    let group = &zone.connection.row.budget_group;
+    // Who holds the lease compares too, so that the account's budget is kept by one process. Where it
+    // is not our turn, the next round looks again.
+    if group::take_lease(inner, group).await?.is_none()
+        || inner.budgets.take(inner, group, Errand::Comparison).is_err()
+    {
+        return Ok(());
+    }
     let deadline = Instant::now() + Duration::from_secs(inner.config.engine.call_seconds * 4);
     let observed = match provider.list(&zone.reference(deadline)).await {
         Ok(observed) => observed,
         Err(error) => {
             tracing::warn!(zone = %zone.row.name, %error, "the zone could not be listed; nothing is concluded");
+            if matches!(error.class, ErrorClass::RateLimited { .. }) {
+                trouble::hold_group(inner, zone, &error, now).await?;
+            }
             return look_again(inner, zone, now, FAILED_LISTING_MILLIS).await;
         }
     };
@@ -193,9 +208,12 @@ async fn heal(inner: &Inner, zone: &ZoneEntry, rows: &mut [DriftRow], now: i64) 
     Ok(())
 }
 
-/// The delegations in a listing.
-fn cuts(zone: &ZoneEntry, observed: &Observed) -> Vec<Name> {
+/// The delegations in a listing, with their servers: the addresses of those below a cut are glue.
+fn cuts(zone: &ZoneEntry, observed: &Observed) -> Vec<(Name, Name)> {
     let below = |name: &Name| *name != zone.row.name;
     let sets = observed.rrsets.iter().filter(|set| set.rtype == RecordType::NS && below(&set.name));
-    sets.map(|set| set.name.clone()).collect()
+    let pairs = sets.flat_map(|set| {
+        set.values.iter().filter_map(|value| Some((set.name.clone(), value.data.as_name()?)))
+    });
+    pairs.collect()
 }

@@ -129,8 +129,6 @@ fn change(state: &mut State, command: &str, args: &[String]) -> Result<(), Ended
     let (version, most) = (state.version, state.records_max);
     let name = arg(2).to_owned();
     let Some(zone) = state.zones.get_mut(&name) else { return Ok(()) };
-    let at =
-        |zone: &Zone, id: &str| zone.lines.iter().position(|line| line.starts_with(&format!("ID='{id}'")));
     match command {
         "v-insert-dns-record" => zone.lines.push(arg(3).to_owned()),
         "v-delete-dns-record" => {
@@ -161,31 +159,41 @@ fn change(state: &mut State, command: &str, args: &[String]) -> Result<(), Ended
             let id = next_id(&zone.lines);
             zone.lines.push(line(id, &new.record, &new.kind, &new.priority, &new.value, "no", ttl(arg(9))?));
         }
-        _ => {
-            let id = arg(3);
-            common("record", arg(4))?;
-            let Some(found) = at(zone, id) else {
-                return Err(Ended { code: 3, output: format!("Error: {name} id {id} doesn't exist") });
-            };
-            let old = columns(&zone.lines[found]);
-            let priority = if arg(7).is_empty() { old["PRIORITY"].clone() } else { arg(7).to_owned() };
-            let new = Checked { record: arg(4).into(), kind: arg(5).into(), value: arg(6).into(), priority };
-            let new = check(version, &name, &zone.lines, new)?;
-            let id = id.parse().unwrap_or(0);
-            let ttl = ttl(arg(9))?;
-            let number = |text: &str| text.parse::<u32>().unwrap_or(0);
-            let stored = line(id, &new.record, &new.kind, &new.priority, &new.value, "no", ttl);
-            let now = columns(&stored);
-            let same = ["RECORD", "TYPE", "VALUE"].iter().all(|key| old[*key] == now[*key])
-                && ["PRIORITY", "TTL"].iter().all(|key| number(&old[*key]) == number(&now[*key]))
-                && old["SUSPENDED"] == "no";
-            if same {
-                return Err(Ended { code: 4, output: "No pending changes in DNS entry.".to_owned() });
-            }
-            zone.lines.retain(|line| !line.starts_with(&format!("ID='{id}'")));
-            zone.lines.push(stored);
-        }
+        _ => alter(zone, &name, version, args)?,
     }
+    Ok(())
+}
+
+/// The line with an id.
+fn at(zone: &Zone, id: &str) -> Option<usize> {
+    zone.lines.iter().position(|line| line.starts_with(&format!("ID='{id}'")))
+}
+
+/// `v-change-dns-record`.
+fn alter(zone: &mut Zone, name: &str, version: (u32, u32, u32), args: &[String]) -> Result<(), Ended> {
+    let arg = |n: usize| args.get(n - 1).map(String::as_str).unwrap_or_default();
+    let id = arg(3);
+    common("record", arg(4))?;
+    let Some(found) = at(zone, id) else {
+        return Err(Ended { code: 3, output: format!("Error: {name} id {id} doesn't exist") });
+    };
+    let old = columns(&zone.lines[found]);
+    let priority = if arg(7).is_empty() { old["PRIORITY"].clone() } else { arg(7).to_owned() };
+    let new = Checked { record: arg(4).into(), kind: arg(5).into(), value: arg(6).into(), priority };
+    let new = check(version, name, &zone.lines, new)?;
+    let id = id.parse().unwrap_or(0);
+    let ttl = ttl(arg(9))?;
+    let number = |text: &str| text.parse::<u32>().unwrap_or(0);
+    let stored = line(id, &new.record, &new.kind, &new.priority, &new.value, "no", ttl);
+    let now = columns(&stored);
+    let same = ["RECORD", "TYPE", "VALUE"].iter().all(|key| old[*key] == now[*key])
+        && ["PRIORITY", "TTL"].iter().all(|key| number(&old[*key]) == number(&now[*key]))
+        && old["SUSPENDED"] == "no";
+    if same {
+        return Err(Ended { code: 4, output: "No pending changes in DNS entry.".to_owned() });
+    }
+    zone.lines.retain(|line| !line.starts_with(&format!("ID='{id}'")));
+    zone.lines.push(stored);
     Ok(())
 }
 
