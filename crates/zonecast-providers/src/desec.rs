@@ -264,8 +264,8 @@ impl Provider for Desec {
 
     async fn create_zone(&self, zone: &ZoneRef, _seed: &ZoneSeed) -> Result<Option<String>, ProviderError> {
         let body = json!({ "name": zone.name.to_string() });
-        let refused = match self.rest.write(zone, self.rest.call(Method::POST, "/domains/").json(&body)).await
-        {
+        let request = self.rest.call(Method::POST, "/domains/").json(&body);
+        let refused = match self.rest.write(zone, request, |answer| answer["name"].is_string()).await {
             Ok(_) => return Ok(None),
             Err(refused) => refused,
         };
@@ -281,7 +281,8 @@ impl Provider for Desec {
     }
 
     async fn delete_zone(&self, zone: &ZoneRef) -> Result<(), ProviderError> {
-        match self.rest.write(zone, self.rest.call(Method::DELETE, &Desec::path(zone, ""))).await {
+        match self.rest.write_silent(zone, self.rest.call(Method::DELETE, &Desec::path(zone, "")), 204).await
+        {
             Ok(_) => Ok(()),
             Err(refused) if refused.status == 404 => Ok(()),
             Err(refused) => Err(refused.error),

@@ -193,13 +193,17 @@ impl Writer<'_> {
             Step::Post { body } => rest.call(Method::POST, &DigitalOcean::path(zone, "/records")).json(body),
             Step::Delete { id } => rest.call(Method::DELETE, &path(*id)),
         };
-        match (rest.write(zone, request).await, &step) {
+        let ended = match &step {
+            Step::Delete { .. } => rest.write_silent(zone, request, 204).await,
+            _ => rest.write(zone, request, |answer| answer["domain_record"].is_object()).await.map(|_| ()),
+        };
+        match (ended, &step) {
             (Err(refused), Step::Delete { .. }) if refused.status == 404 => {}
             (Err(mut refused), Step::Put { .. }) if refused.status == 404 => {
                 refused.error.class = ErrorClass::Conflict;
                 return Err(refused);
             }
-            (ended, _) => ended.map(|_| ())?,
+            (ended, _) => ended?,
         }
         if let Step::Delete { id } = step {
             self.gone.lock().unwrap_or_else(PoisonError::into_inner).push(id);
@@ -265,7 +269,8 @@ impl Provider for DigitalOcean {
 
     async fn create_zone(&self, zone: &ZoneRef, _seed: &ZoneSeed) -> Result<Option<String>, ProviderError> {
         let body = json!({ "name": zone.name.to_string() });
-        match self.rest.write(zone, self.rest.call(Method::POST, "/domains").json(&body)).await {
+        let request = self.rest.call(Method::POST, "/domains").json(&body);
+        match self.rest.write(zone, request, |answer| answer["domain"].is_object()).await {
             Ok(_) => Ok(None),
             // A name that is taken may be taken by this very team.
             Err(refused) if refused.is_about_a_record() && self.domain(zone).await.is_ok() => Ok(None),
@@ -274,7 +279,8 @@ impl Provider for DigitalOcean {
     }
 
     async fn delete_zone(&self, zone: &ZoneRef) -> Result<(), ProviderError> {
-        match self.rest.write(zone, self.rest.call(Method::DELETE, &DigitalOcean::path(zone, ""))).await {
+        let request = self.rest.call(Method::DELETE, &DigitalOcean::path(zone, ""));
+        match self.rest.write_silent(zone, request, 204).await {
             Err(refused) if refused.status != 404 => Err(refused.error),
             _ => Ok(()),
         }

@@ -141,7 +141,8 @@ impl Gandi {
     }
 
     async fn write(&self, zone: &ZoneRef, request: RequestBuilder) -> Result<(), Refused> {
-        let written = self.rest.write(zone, request).await.map(|_| ());
+        let written =
+            self.rest.write(zone, request, |answer| answer["message"].is_string()).await.map(|_| ());
         written.map_err(|mut refused| {
             if refused.status == 409 {
                 refused.error.class = ErrorClass::Conflict;
@@ -223,7 +224,7 @@ impl WriteSets for Gandi {
         let at = format!("/records/{}/{}", url_encode(&label(zone, change.name())), change.rtype());
         let path = Gandi::path(zone, &at);
         let Some(after) = change.after() else {
-            return match self.write(zone, self.rest.call(Method::DELETE, &path)).await {
+            return match self.rest.write_silent(zone, self.rest.call(Method::DELETE, &path), 204).await {
                 Ok(()) => Ok(()),
                 Err(refused) => self.only_the_set_is_missing(zone, refused).await,
             };

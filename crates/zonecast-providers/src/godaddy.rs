@@ -278,19 +278,19 @@ impl WriteSets for GoDaddy {
         present: Option<&ObservedRRset>,
     ) -> Result<(), Refused> {
         let path = format!("/records/{}/{}", change.rtype(), url_encode(&label(zone, change.name())));
-        let request = match change.after() {
-            None => self.call(Method::DELETE, zone, &path),
+        let (request, status) = match change.after() {
+            None => (self.call(Method::DELETE, zone, &path), 204),
             Some(after) => {
                 if let Some(words) = after.values.iter().find_map(unfit) {
                     return Err(Refused::local(ErrorClass::Unsupported, words));
                 }
                 let set: Vec<Value> =
                     after.values.iter().map(|value| element(present, value, after.ttl.seconds())).collect();
-                self.call(Method::PUT, zone, &path).json(&set)
+                (self.call(Method::PUT, zone, &path).json(&set), 200)
             }
         };
-        match self.rest.write(zone, request).await {
-            Ok(_) => Ok(()),
+        match self.rest.write_silent(zone, request, status).await {
+            Ok(()) => Ok(()),
             // The set is gone already, if the domain is not.
             Err(refused) if refused.status == 404 && change.after().is_none() => {
                 self.domain(zone).await.map(|_| ())

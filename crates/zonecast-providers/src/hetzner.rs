@@ -118,7 +118,8 @@ impl Hetzner {
 
     /// Sends a write and waits until what it started has ended.
     async fn act(&self, zone: &ZoneRef, request: RequestBuilder) -> Result<Value, Refused> {
-        let answer = self.rest.write(zone, request).await.map_err(|refused| self.class(refused))?;
+        let answer = self.rest.write(zone, request, |answer| answer["action"].is_object()).await;
+        let answer = answer.map_err(|refused| self.class(refused))?;
         let mut started: Started = serde_json::from_value(answer.clone()).unwrap_or_default();
         let mut pause = LOOK_AGAIN;
         while let Some(action) = started.action.take() {

@@ -151,13 +151,39 @@ impl Rest {
         }
     }
 
-    /// Sends a write: done where the service says so with JSON or with nothing, not with a page.
-    pub(crate) async fn write(&self, zone: &ZoneRef, request: RequestBuilder) -> Result<Value, Refused> {
+    /// Sends a write that is answered with JSON such as `is_answer` knows; a page, silence or anything
+    /// else does not count as done.
+    pub(crate) async fn write(
+        &self,
+        zone: &ZoneRef,
+        request: RequestBuilder,
+        is_answer: fn(&Value) -> bool,
+    ) -> Result<Value, Refused> {
         let (answer, _) = self.send(zone, request).await?;
-        if answer.body.iter().all(u8::is_ascii_whitespace) {
-            return Ok(Value::Null);
+        match serde_json::from_slice::<Value>(&answer.body) {
+            Ok(value) if is_answer(&value) => Ok(value),
+            _ => Err(self.not_json(zone, &answer)),
         }
-        serde_json::from_slice(&answer.body).map_err(|_| self.not_json(zone, &answer))
+    }
+
+    /// Sends a write that is answered with this status and nothing else: 204, and with GoDaddy 200.
+    pub(crate) async fn write_silent(
+        &self,
+        zone: &ZoneRef,
+        request: RequestBuilder,
+        status: u16,
+    ) -> Result<(), Refused> {
+        let (answer, _) = self.send(zone, request).await?;
+        match answer.status.as_u16() == status && answer.body.iter().all(u8::is_ascii_whitespace) {
+            true => Ok(()),
+            false => {
+                let (service, got) = (self.http.service(), answer.status.as_u16());
+                let said = self.http.say(&answer.body);
+                let words =
+                    format!("{}: {service} answered {got} instead of a bare {status}: {said}", zone.name);
+                Err(Refused::local(ErrorClass::Transient, words))
+            }
+        }
     }
 
     /// Words on one line, without secrets.
@@ -177,7 +203,7 @@ impl Rest {
         zone: &ZoneRef,
         probe: RequestBuilder,
     ) -> Result<Option<String>, ProviderError> {
-        match self.write(zone, probe).await {
+        match self.send(zone, probe).await {
             Ok(_) => Ok(None),
             Err(refused) if matches!(refused.status, 400 | 404 | 422) => Ok(None),
             Err(refused) if matches!(refused.status, 401 | 403) => Err(refused.error),

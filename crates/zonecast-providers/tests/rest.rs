@@ -73,6 +73,7 @@ async fn faults_are_told_apart_and_nothing_is_read_into_them() {
         let secret = halves(&settings).remove(0);
         let words = format!(r#"{{"message":"you sent {secret}","detail":"you sent {secret}"}}"#);
         let quiet = |seconds| ErrorClass::RateLimited { retry_after: Some(Duration::from_secs(seconds)) };
+        let nothing = Fault::Answer(Canned::new(200, ""));
         let faults = [
             (Fault::Refuse, ErrorClass::Transient),
             (Fault::CutAfter(40), ErrorClass::Transient),
@@ -86,7 +87,11 @@ async fn faults_are_told_apart_and_nothing_is_read_into_them() {
             (Fault::Answer(Canned::json(503, &words)), ErrorClass::Transient),
             (Fault::Answer(Canned::json(200, "[]").torn()), ErrorClass::Transient),
             (Fault::Answer(Canned::html(200)), ErrorClass::Transient),
+            (Fault::Answer(Canned::json(200, "{}")), ErrorClass::Transient),
+            (nothing.clone(), ErrorClass::Transient),
         ];
+        let held = [Change::Delete(set("www.example.test", RecordType::A, &["192.0.2.1"]))];
+        let before = connected(service, &fake.url(), fake.token()).list(&zone()).await.unwrap();
         let name = Name::parse("www.example.test").unwrap();
         let new = [Change::Create(set("new.example.test", RecordType::A, &["192.0.2.7"]))];
         for (fault, class) in faults {
@@ -97,6 +102,16 @@ async fn faults_are_told_apart_and_nothing_is_read_into_them() {
                 let error = error.expect_err("a failed read is never an empty one");
                 assert_eq!(error.class, class, "{} {fault:?}: {error:?}", service.kind);
                 assert!(!error.message.contains(&secret), "{error:?}");
+            }
+            let gone = provider.apply(&zone(), &before, &held).await;
+            assert_ne!(gone, [Outcome::Done], "{} {fault:?}", service.kind);
+            if !matches!(fault, Fault::CutAfter(_) | Fault::LoseAnswer) {
+                assert!(fake.lines("example.test").iter().any(|line| line.0 == "www.example.test"));
+            }
+            fake.put("example.test", "www", "A", 3_600, &["192.0.2.1"]);
+            if fault == nothing && service.kind == "godaddy" {
+                // That is how it answers a PUT.
+                continue;
             }
             let write = provider.apply(&zone(), &Observed::default(), &new).await;
             let (Outcome::Failed(error) | Outcome::Unknown(error)) = &write[0] else {

@@ -72,7 +72,7 @@ impl Desec {
     async fn patch(&self, zone: &ZoneRef, batch: &[Unit]) -> Result<(), Refused> {
         let elements: Vec<&Value> = batch.iter().flat_map(|unit| &unit.elements).collect();
         let request = self.rest.call(Method::PATCH, &Desec::path(zone, "rrsets/")).json(&elements);
-        let written = self.rest.write(zone, request).await;
+        let written = self.rest.write(zone, request, Value::is_array).await;
         written.map(|_| ()).map_err(|mut refused| {
             // 413 speaks of the body, and parts of it may be taken.
             if refused.status == 413 {
