@@ -27,6 +27,7 @@ mod prober;
 mod process;
 mod proxy;
 mod proxy_wire;
+mod release;
 
 pub use bind::{Bind, check_zonefile, nsupdate};
 pub use dig::{Answer, Reply, axfr, dig, dig_tcp, rtype_number};
@@ -43,3 +44,4 @@ pub use postgres::Postgres;
 pub use prober::{ProbeCounts, Prober};
 pub use process::{free_port, until};
 pub use proxy::{Canned, Fault, FaultProxy, Seen};
+pub use release::Release;

@@ -3,6 +3,7 @@
 use crate::command::{data_file, program, random_secret, run};
 use crate::http::{HttpAnswer, http};
 use crate::process::{Process, free_port, refuse_taken};
+use crate::release::Release;
 use serde_json::{Value, json};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
@@ -24,6 +25,8 @@ pub struct PowerDns {
     process: Option<Process>,
     folder: TempDir,
     backend: Backend,
+    /// Whose programs run, where it is not the machine's own.
+    release: Option<Release>,
     extra: Vec<(String, String)>,
     api_key: String,
     api_port: u16,
@@ -38,11 +41,21 @@ impl PowerDns {
 
     /// As `start`, with lines of `pdns.conf` added or replaced.
     pub fn start_with(backend: Backend, extra: &[(&str, &str)]) -> PowerDns {
+        PowerDns::start_of(None, backend, extra)
+    }
+
+    /// As `start`, of another release.
+    pub fn start_release(release: &Release, backend: Backend) -> PowerDns {
+        PowerDns::start_of(Some(release.clone()), backend, &[])
+    }
+
+    fn start_of(release: Option<Release>, backend: Backend, extra: &[(&str, &str)]) -> PowerDns {
         let folder = tempfile::Builder::new().prefix("zonecast-pdns-").tempdir();
         let mut server = PowerDns {
             process: None,
             folder: folder.unwrap_or_else(|error| panic!("no temporary folder: {error}")),
             backend,
+            release,
             extra: extra.iter().map(|(key, value)| (key.to_string(), value.to_string())).collect(),
             api_key: random_secret(),
             api_port: 0,
@@ -131,6 +144,12 @@ impl PowerDns {
         assert_eq!(answer.status, 201, "{}", String::from_utf8_lossy(&answer.body));
     }
 
+    /// The version it says it has, such as `4.9.17`.
+    pub fn version(&self) -> String {
+        let answer: Value = serde_json::from_slice(&self.api("GET", "", None).body).unwrap_or_default();
+        answer["version"].as_str().unwrap_or_default().to_owned()
+    }
+
     /// Removes a zone; fine when it is gone.
     pub fn delete_zone(&self, zone: &str) {
         self.api("DELETE", &format!("/zones/{}", absolute(zone)), None);
@@ -162,7 +181,10 @@ impl PowerDns {
     fn launch(&mut self) -> Result<(), String> {
         refuse_taken(&[self.api_port, self.dns_port])?;
         self.write_configuration();
-        let mut command = Command::new(program("pdns_server", &["/usr/sbin"], "pdns-server"));
+        let mut command = match &self.release {
+            Some(release) => release.command("usr/sbin/pdns_server"),
+            None => Command::new(program("pdns_server", &["/usr/sbin"], "pdns-server")),
+        };
         command.arg(format!("--config-dir={}", self.folder.path().display()));
         let mut process = Process::spawn("pdns_server", command, self.path("log"));
         let (address, key) = (self.api_addr(), self.api_key.clone());
@@ -198,6 +220,9 @@ impl PowerDns {
         ]
         .map(|(key, value)| (key.to_owned(), value.to_owned()))
         .into();
+        if let Some(release) = &self.release {
+            lines.push(("module-dir".into(), release.libraries().join("pdns").display().to_string()));
+        }
         match self.backend {
             Backend::Sqlite => {
                 lines.push(("launch".into(), "gsqlite3".into()));
@@ -221,7 +246,10 @@ impl PowerDns {
             "/usr/share/pdns-backend-sqlite3/schema/schema.sqlite3.sql",
             "/usr/share/doc/pdns-backend-sqlite3/schema.sqlite3.sql",
         ];
-        let schema = data_file(&SCHEMAS, "pdns-backend-sqlite3");
+        let schema = match &self.release {
+            Some(release) => release.file(SCHEMAS[0].trim_start_matches('/')),
+            None => data_file(&SCHEMAS, "pdns-backend-sqlite3"),
+        };
         for statement in [format!(".read {}", schema.display()), "PRAGMA journal_mode=wal;".into()] {
             let mut command = Command::new(program("sqlite3", &["/usr/bin"], "sqlite3"));
             run(command.arg("-bail").arg(self.path("pdns.db")).arg(statement));

@@ -137,16 +137,84 @@ struct RecordOut<'a> {
     disabled: bool,
 }
 
+/// How often the server takes escapes out of what it is sent. 5.1 (seen with 5.1.5) does so once
+/// before it reads the content, so `"a\\\\b"` would silently become `ab`; what it gives back is as ever.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Escapes {
+    Once,
+    Twice,
+}
+
+impl Escapes {
+    fn spell<'a>(self, content: Cow<'a, str>) -> Cow<'a, str> {
+        match self {
+            // Generic data (RFC 3597) is read as it is.
+            Escapes::Twice if content.contains('\\') && !content.starts_with("\\#") => {
+                escape_twice(&content).into()
+            }
+            _ => content,
+        }
+    }
+}
+
+/// Escapes of escapes. Within quotes by number, `;` too: 5.1 looks for comments between its two readings.
+fn escape_twice(content: &str) -> String {
+    let mut out = String::with_capacity(content.len() + 16);
+    let (mut quoted, mut chars) = (false, content.chars());
+    while let Some(char) = chars.next() {
+        match char {
+            '"' => {
+                quoted = !quoted;
+                out.push('"');
+            }
+            ';' if quoted => out.push_str("\\\\059"),
+            '\\' => match chars.next() {
+                Some(next @ ('"' | '\\' | ';')) if quoted => {
+                    out.push_str(&format!("\\\\{:03}", u32::from(next)))
+                }
+                Some(next) => out.extend(['\\', '\\', next]),
+                None => out.push('\\'),
+            },
+            other => out.push(other),
+        }
+    }
+    out
+}
+
 /// One element of a PATCH.
 pub(super) struct Element {
     pub(super) json: String,
     pub(super) is_delete: bool,
 }
 
+impl Element {
+    /// Whether a content in it has something escaped. Names spell differently and never matter here.
+    pub(super) fn has_escapes(&self) -> bool {
+        self.json.split_once("\"records\":").is_some_and(|(_, records)| records.contains("\\\\"))
+    }
+}
+
+/// A PATCH that no server takes, and whose refusal shows what it made of the content: it is neither a
+/// text, which begins with a quote, nor generic data (RFC 3597), which is hexadecimal.
+pub(super) fn escape_probe(zone: &Name) -> String {
+    let name = zone.child("_zonecast-probe").unwrap_or_else(|_| zone.clone()).absolute();
+    let record = serde_json::json!({ "content": "\\# 1 00 \"", "disabled": false });
+    let set = serde_json::json!({ "name": name, "type": "TXT", "ttl": 60, "changetype": "REPLACE", "records": [record] });
+    serde_json::json!({ "rrsets": [set] }).to_string()
+}
+
+/// Reads the refusal of [`escape_probe`].
+pub(super) fn escapes_of(refusal: &str) -> Escapes {
+    match refusal.contains("'# 1 00") {
+        true => Escapes::Twice,
+        false => Escapes::Once,
+    }
+}
+
 /// Turns a change into an element. Neighbours are written as `seen` spells them, and a disabled
 /// value stays disabled: it goes only when the change names it in `old` and not in `new`, and is
 /// served only when the change wants it in `new` and did not find it in `old`.
-pub(super) fn to_wire(change: &Change, seen: Option<&ObservedRRset>) -> Element {
+pub(super) fn to_wire(change: &Change, seen: Option<&ObservedRRset>, escapes: Escapes) -> Element {
     let before: &[RecordData] = change.before().map_or(&[], |set| &set.values);
     let after: &[RecordData] = change.after().map_or(&[], |set| &set.values);
     let present: &[ObservedValue] = seen.map_or(&[], |set| &set.values);
@@ -158,7 +226,7 @@ pub(super) fn to_wire(change: &Change, seen: Option<&ObservedRRset>) -> Element 
             None => Cow::Owned(value.to_zonefile()),
         };
         let disabled = there.is_some_and(|there| there.disabled) && before.contains(value);
-        records.push(RecordOut { content, disabled });
+        records.push(RecordOut { content: escapes.spell(content), disabled });
     }
     for there in present.iter().filter(|there| there.disabled) {
         if !after.contains(&there.data) && !before.contains(&there.data) {
@@ -166,7 +234,7 @@ pub(super) fn to_wire(change: &Change, seen: Option<&ObservedRRset>) -> Element 
                 Some(raw) => Cow::Borrowed(raw),
                 None => Cow::Owned(there.data.to_zonefile()),
             };
-            records.push(RecordOut { content, disabled: true });
+            records.push(RecordOut { content: escapes.spell(content), disabled: true });
         }
     }
     let is_delete = records.is_empty();
@@ -252,14 +320,35 @@ mod tests {
         };
         let change =
             Change::Replace { old: set(&["10 mx.example"]), new: set(&["10 mx.example", "5 new.example"]) };
-        let json = to_wire(&change, Some(&seen)).json;
+        let json = to_wire(&change, Some(&seen), Escapes::Once).json;
         assert!(json.contains(r#""10 MX.Example.","disabled":false"#), "{json}");
         assert!(json.contains(r#""20 off.example.","disabled":true"#), "{json}");
         assert!(json.contains(r#""5 new.example.","disabled":false"#), "{json}");
-        let gone = to_wire(&Change::Delete(set(&["10 mx.example"])), Some(&seen));
+        let gone = to_wire(&Change::Delete(set(&["10 mx.example"])), Some(&seen), Escapes::Once);
         assert!(!gone.is_delete && gone.json.contains("off.example"), "a disabled neighbour stays");
-        let all = to_wire(&Change::Delete(set(&["10 mx.example", "20 off.example"])), Some(&seen));
+        let all =
+            to_wire(&Change::Delete(set(&["10 mx.example", "20 off.example"])), Some(&seen), Escapes::Once);
         assert!(all.is_delete);
+    }
+
+    #[test]
+    fn a_refusal_shows_how_escapes_are_read() {
+        let once = r#"Record _zonecast-probe.a./TXT '\# 1 00 "': Parsing record content: Data field in DNS should start with quote"#;
+        let twice = "Record _zonecast-probe.a./TXT '# 1 00 \"\"': Not in expected format";
+        assert_eq!((escapes_of(once), escapes_of(twice)), (Escapes::Once, Escapes::Twice));
+        let text = RRset::new(
+            Name::parse("a").unwrap(),
+            RecordType::TXT,
+            Ttl::DEFAULT,
+            vec![RecordData::text(b"a\\b")],
+        );
+        let element = |escapes| to_wire(&Change::Create(text.clone()), None, escapes);
+        assert!(element(Escapes::Once).has_escapes());
+        let contents = |escapes| serde_json::from_str::<serde_json::Value>(&element(escapes).json).unwrap();
+        let content = |escapes| contents(escapes)["records"][0]["content"].clone();
+        assert_eq!(content(Escapes::Once), r#""a\\b""#);
+        assert_eq!(content(Escapes::Twice), r#""a\\092b""#);
+        assert_eq!(escape_twice(r#""\"x;\195" "y" z\.z"#), r#""\\034x\\059\\195" "y" z\\.z"#);
     }
 
     #[test]

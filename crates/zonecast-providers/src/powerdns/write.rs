@@ -6,7 +6,7 @@
 //! 2 MB by default, and it answers a plain 400 above it).
 
 use super::PowerDns;
-use super::wire::{Element, ZoneInfo, to_wire};
+use super::wire::{Element, Escapes, ZoneInfo, escape_probe, escapes_of, to_wire};
 use crate::{ErrorClass, Outcome, ProviderError, ZoneRef};
 use reqwest::Method;
 use std::collections::VecDeque;
@@ -50,7 +50,18 @@ impl PowerDns {
     ) -> Vec<Outcome> {
         let mut outcomes: Vec<Option<Outcome>> =
             changes.iter().map(|change| refuse(zone, seen, change).map(Outcome::Failed)).collect();
-        let mut queue = pack(units(seen, changes, &outcomes));
+        let mut all = units(seen, changes, &outcomes, Escapes::Once);
+        if all.iter().flat_map(|unit| &unit.entries).any(|entry| entry.element.has_escapes()) {
+            match self.escapes(zone, info).await {
+                Ok(Escapes::Once) => {}
+                Ok(Escapes::Twice) => all = units(seen, changes, &outcomes, Escapes::Twice),
+                Err(outcome) => {
+                    settle(&all, &mut outcomes, outcome);
+                    all.clear();
+                }
+            }
+        }
+        let mut queue = pack(all);
         let mut given_up: Option<ProviderError> = None;
         while let Some(mut units) = queue.pop_front() {
             if let Some(error) = &given_up {
@@ -81,6 +92,22 @@ impl PowerDns {
             }
         }
         outcomes.into_iter().map(|outcome| outcome.unwrap_or(Outcome::Done)).collect()
+    }
+
+    /// How this server reads escapes. Asked anew by every write that has some: a server may be upgraded
+    /// at any time, and what it got wrong would look right to it.
+    async fn escapes(&self, zone: &ZoneRef, info: &ZoneInfo) -> Result<Escapes, Outcome> {
+        let request = self.call(Method::PATCH, &self.zone_path(zone, info)).body(escape_probe(&zone.name));
+        let answer = match self.http.send(request, zone.deadline).await {
+            Ok(answer) => answer,
+            // Nothing was asked for that could have been done.
+            Err(failure) => return Err(Outcome::Failed(super::about(zone, failure.error))),
+        };
+        let error = self.refusal(zone, &answer);
+        match answer.status.as_u16() {
+            422 if error.class == ErrorClass::Rejected => Ok(escapes_of(&error.message)),
+            _ => Err(Outcome::Failed(error)),
+        }
     }
 
     async fn patch(&self, zone: &ZoneRef, info: &ZoneInfo, units: &[Unit]) -> Ended {
@@ -145,14 +172,14 @@ fn is_vital(rtype: RecordType) -> bool {
 }
 
 /// Groups what is still to be sent by name.
-fn units(seen: &Observed, changes: &[Change], outcomes: &[Option<Outcome>]) -> Vec<Unit> {
+fn units(seen: &Observed, changes: &[Change], outcomes: &[Option<Outcome>], escapes: Escapes) -> Vec<Unit> {
     let mut order: Vec<usize> = (0..changes.len()).filter(|index| outcomes[*index].is_none()).collect();
     order.sort_by(|a, b| changes[*a].name().cmp(changes[*b].name()));
     let mut units: Vec<Unit> = Vec::with_capacity(order.len());
     let mut last: Option<&Name> = None;
     for index in order {
         let change = &changes[index];
-        let element = to_wire(change, seen.get(change.name(), change.rtype()));
+        let element = to_wire(change, seen.get(change.name(), change.rtype()), escapes);
         let key = (change.name().absolute(), change.rtype().to_string());
         let entry = Entry { index, element, key };
         match units.last_mut() {

@@ -18,7 +18,10 @@ pub struct PowerDnsStage {
 
 impl PowerDnsStage {
     pub fn start(backend: Backend) -> PowerDnsStage {
-        let server = PowerDns::start(backend);
+        PowerDnsStage::over(PowerDns::start(backend), backend)
+    }
+
+    pub fn over(server: PowerDns, backend: Backend) -> PowerDnsStage {
         let provider = connected(&server.api_url(), server.api_key());
         PowerDnsStage { backend, server, provider, proxies: Mutex::default() }
     }

@@ -58,6 +58,8 @@ struct Inner {
     busy: Mutex<HashSet<String>>,
     leases: Mutex<HashMap<String, group::Held>>,
     budgets: budget::Budgets,
+    /// One step of a removal at a time: marking twice would let the job end early.
+    removing: tokio::sync::Mutex<()>,
     own_servers: Mutex<Vec<std::net::SocketAddr>>,
     tasks: tokio_util::task::TaskTracker,
 }
@@ -77,6 +79,7 @@ impl Engine {
             busy: Mutex::default(),
             leases: Mutex::default(),
             budgets: budget::Budgets::default(),
+            removing: tokio::sync::Mutex::default(),
             own_servers: Mutex::default(),
             tasks: tokio_util::task::TaskTracker::new(),
         };

@@ -10,7 +10,7 @@ use crate::catalog::ZoneEntry;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use zonecast_core::Name;
-use zonecast_store::{NewAudit, Priority, Raise, StoreError};
+use zonecast_store::{NewAudit, Priority, Raise, StoreError, ZoneRow};
 
 /// Keys marked in one transaction.
 const PAGE: usize = 2_000;
@@ -29,13 +29,16 @@ pub(super) async fn step_all(inner: &Arc<Inner>) -> Result<(), StoreError> {
 
 /// Does what can be done now to be rid of the zone; twice is the same as once.
 pub(super) async fn step(inner: &Arc<Inner>, zone: &ZoneEntry) -> Result<(), StoreError> {
+    let _one_at_a_time = inner.removing.lock().await;
     let id = zone.row.id;
+    // As it is stored, not as it was known before somebody else's step.
+    let Some(row) = inner.store.zone(id).await? else { return Ok(()) };
     if zone.connection.row.provider == "embedded" {
         return drop_embedded(inner, zone).await;
     }
     let job = running_job(inner, id).await?;
-    if zone.row.rematch_after.is_some() {
-        mark(inner, zone, job).await?;
+    if row.rematch_after.is_some() {
+        mark(inner, &row, job).await?;
         inner.catalog.reload().await?;
     }
     let watched = match job {
@@ -53,9 +56,9 @@ pub(super) async fn step(inner: &Arc<Inner>, zone: &ZoneEntry) -> Result<(), Sto
 }
 
 /// Everything that holds something of ours, page by page; the cursor is stored with each page.
-async fn mark(inner: &Arc<Inner>, zone: &ZoneEntry, job: Option<i64>) -> Result<(), StoreError> {
-    let id = zone.row.id;
-    let mut after = zone.row.rematch_after.clone();
+async fn mark(inner: &Inner, zone: &ZoneRow, job: Option<i64>) -> Result<(), StoreError> {
+    let id = zone.id;
+    let mut after = zone.rematch_after.clone();
     while let Some(cursor) = after.filter(|_| !inner.is_stopping()) {
         let page = inner.store.keys_below(id, Some(&cursor), PAGE).await?;
         after = page.last().filter(|_| page.len() >= PAGE).map(|key| key.name.key().to_vec());
