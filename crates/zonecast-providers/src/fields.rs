@@ -14,6 +14,7 @@ pub use url::{is_same_endpoint, normalise_url, normalise_urls};
 use crate::tls::Trust;
 use crate::{Provider, ProviderError};
 use crate::{cloudflare, coredns, embedded, hestiacp, powerdns, rfc2136, route53};
+use crate::{desec, digitalocean, gandi, godaddy, hetzner};
 use secrecy::{ExposeSecret, SecretString};
 use serde::Serialize;
 use serde_json::{Map, Value};
@@ -106,6 +107,11 @@ pub fn kinds() -> Vec<Kind> {
         route53::kind(),
         coredns::kind(),
         rfc2136::kind(),
+        desec::kind(),
+        hetzner::kind(),
+        gandi::kind(),
+        digitalocean::kind(),
+        godaddy::kind(),
     ]
 }
 
@@ -154,10 +160,21 @@ pub fn list_json() -> Value {
 }
 
 fn known(name: &str) -> Result<Kind, Vec<FieldError>> {
+    if let Some(words) = gone(name) {
+        return Err(one("provider", words.to_owned()));
+    }
     kind(name).ok_or_else(|| {
         let names: Vec<&str> = kinds().iter().map(|kind| kind.name).collect();
         one("provider", unknown_words(&format!("there is no provider {name:?}"), name, &names))
     })
+}
+
+/// What became of a service that people still have in their notes (Plesk's text names DynECT).
+fn gone(name: &str) -> Option<&'static str> {
+    let is_dyn = ["dyn", "dynect"].iter().any(|known| name.eq_ignore_ascii_case(known));
+    is_dyn.then_some(
+        "Dyn (DynECT Managed DNS) was shut down by Oracle in 2023 and cannot be connected; Oracle's replacement is OCI DNS, which Zonecast does not write to: move the zone to another provider, such as route53 or cloudflare",
+    )
 }
 
 /// One field is wrong.

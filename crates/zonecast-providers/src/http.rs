@@ -87,7 +87,12 @@ impl Http {
 
     /// Sends a request and reads the answer whole, all before `deadline`.
     pub async fn send(&self, request: RequestBuilder, deadline: Instant) -> Result<Answer, Failure> {
-        let mut response = self.open(request, deadline).await?;
+        let response = self.open(request, deadline).await?;
+        self.whole(response).await
+    }
+
+    /// Reads an answer that was opened to its end.
+    pub async fn whole(&self, mut response: Response) -> Result<Answer, Failure> {
         let (status, retry_after) = (response.status(), retry_after(&response));
         let mut body = BytesMut::new();
         loop {

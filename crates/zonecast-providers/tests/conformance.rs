@@ -50,5 +50,10 @@ story! {
     rfc2136_bind => crate::stages::rfc2136::Rfc2136Stage::bind();
     rfc2136_knot => crate::stages::rfc2136::Rfc2136Stage::knot();
     coredns_file => crate::stages::coredns::FileStage::start();
+    desec => crate::stages::rest::RestStage::desec();
+    hetzner => crate::stages::rest::RestStage::hetzner();
+    gandi => crate::stages::rest::RestStage::gandi();
+    digitalocean => crate::stages::rest::RestStage::digitalocean();
+    godaddy => crate::stages::rest::RestStage::godaddy();
     coredns_secondary => crate::stages::coredns::SecondaryStage::start().await;
 }

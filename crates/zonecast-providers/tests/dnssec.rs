@@ -146,7 +146,7 @@ async fn route_53_tells_its_key_signing_keys() {
 async fn who_cannot_tell_says_so_beforehand() {
     let told: Vec<&str> =
         kinds().iter().filter(|kind| kind.capabilities.dnssec).map(|kind| kind.name).collect();
-    assert_eq!(told, ["powerdns", "cloudflare", "route53"]);
+    assert_eq!(told, ["powerdns", "cloudflare", "route53", "desec"]);
     let provider = connected("rfc2136", json!({ "server": "127.0.0.1:9" }));
     assert_eq!(provider.dnssec(&zone()).await.unwrap_err().class, ErrorClass::Unsupported);
 }

@@ -11,7 +11,9 @@ use std::sync::OnceLock;
 use zonecast_core::{Change, Name, Observed, RRset, RecordData, RecordType, Ttl};
 use zonecast_providers::fields::{Deps, connect, validate};
 use zonecast_providers::{Outcome, Provider, ZoneRef};
-use zonecast_testbed::{Bind, FakeCloudflare, FakeRoute53, Plan, TsigSecret, cache, free_port, skip, until};
+use zonecast_testbed::{
+    Bind, FakeCloudflare, FakeRest, FakeRoute53, Plan, TsigSecret, cache, free_port, skip, until,
+};
 
 fn judges() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/judges")
@@ -114,6 +116,35 @@ fn octodns_syncs_a_zone_at_the_route_53_stand_in() {
         ("ZONE", "judge.test"),
     ];
     judge("octodns_sync.py", &environment);
+}
+
+#[test]
+fn octodns_syncs_a_zone_at_the_smaller_stand_ins() {
+    for (kind, service) in [
+        ("desec", FakeRest::desec()),
+        ("hetzner", FakeRest::hetzner()),
+        ("gandi", FakeRest::gandi()),
+        ("digitalocean", FakeRest::digitalocean()),
+    ] {
+        service.create_zone("judge.test");
+        let environment = [
+            ("KIND", kind),
+            ("BASE", &*service.url()),
+            ("TOKEN", service.token()),
+            ("ZONE", "judge.test"),
+            ("TTL", "3601"),
+        ];
+        judge("octodns_sync.py", &environment);
+    }
+}
+
+#[test]
+fn lexicon_takes_the_stand_in_for_godaddy() {
+    let service = FakeRest::godaddy();
+    service.create_zone("judge.test");
+    let (key, secret) = service.token().split_once(':').unwrap();
+    let environment = [("BASE", &*service.url()), ("KEY", key), ("SECRET", secret), ("ZONE", "judge.test")];
+    judge("lexicon_godaddy.py", &environment);
 }
 
 /// octoDNS and our adapter take turns at one real BIND: each sees what the other wrote, and nothing else.

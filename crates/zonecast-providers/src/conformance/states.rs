@@ -7,6 +7,8 @@ use zonecast_core::{Change, Name, Observed, RRset, RecordData, RecordType, Ttl};
 
 /// The zone all chapters but the reverse ones play in.
 pub(super) const ZONE: &str = "story.test";
+/// The TTL of the script: some services take no smaller one (deSEC).
+pub(super) const TTL: u32 = 3_600;
 
 /// A zone on a stage, and what was last wanted of it.
 pub(super) struct Play<'a> {
@@ -143,9 +145,9 @@ pub(super) fn name(text: &str) -> Name {
     Name::parse(text).unwrap_or_else(|error| panic!("{text}: {error}"))
 }
 
-/// One set of the script, TTL 300.
+/// One set of the script with its usual TTL.
 pub(super) fn set(owner: &str, rtype: RecordType, values: &[&str]) -> RRset {
-    with_ttl(owner, rtype, 300, values)
+    with_ttl(owner, rtype, TTL, values)
 }
 
 /// One set of the script.

@@ -1,6 +1,6 @@
 """octoDNS through its provider for the service named in KIND: sync twice, the second time nothing is left.
 
-Environment: KIND (cloudflare, route53, rfc2136), BASE (or HOST and PORT), TOKEN or keys, ZONE (name).
+Environment: KIND (cloudflare, route53, rfc2136, desec, hetzner, gandi, digitalocean), BASE (or HOST and PORT), TOKEN or keys, ZONE (name), TTL.
 With STRANGER (a label) the zone is already as in the end, but for an address that somebody put at that name:
 octoDNS must see this one change and nothing else, and takes it away.
 """
@@ -19,6 +19,31 @@ if os.environ["KIND"] == "cloudflare":
     from octodns_cloudflare import CloudflareProvider
     provider = lambda: CloudflareProvider("judge", token=os.environ["TOKEN"], api_url=os.environ["BASE"],
                                           pagerules=False, retry_count=1, retry_period=0, min_ttl=60)
+elif os.environ["KIND"] == "desec":
+    import octodns_desec
+    octodns_desec.DesecAPI.API_DOMAINS_URL = os.environ["BASE"] + "/domains"
+    provider = lambda: octodns_desec.DesecProvider("judge", os.environ["TOKEN"], retries=0)
+elif os.environ["KIND"] == "hetzner":
+    import hcloud
+    from octodns_hetzner import HetznerProvider
+
+    class Here(hcloud.Client):
+        def __init__(self, token):
+            super().__init__(token=token, api_endpoint=os.environ["BASE"], poll_interval=0.05)
+
+    hcloud.Client = Here
+    provider = lambda: HetznerProvider("judge", os.environ["TOKEN"], backend="hcloud")
+elif os.environ["KIND"] == "gandi":
+    from octodns_gandi import GandiProvider
+
+    def provider():
+        made = GandiProvider("judge", os.environ["TOKEN"])
+        made._client.endpoint = os.environ["BASE"].removesuffix("/livedns")
+        return made
+elif os.environ["KIND"] == "digitalocean":
+    from octodns_digitalocean import DigitalOceanClient, DigitalOceanProvider
+    DigitalOceanClient.BASE = os.environ["BASE"]
+    provider = lambda: DigitalOceanProvider("judge", os.environ["TOKEN"])
 elif os.environ["KIND"] == "rfc2136":
     from octodns_bind import Rfc2136Provider
     provider = lambda: Rfc2136Provider("judge", os.environ["HOST"], port=int(os.environ["PORT"]),
@@ -56,7 +81,7 @@ def sync(wanted):
     desired = Zone(zone_name, [])
     for name, records in wanted.items():
         for data in records:
-            desired.add_record(Record.new(desired, name, dict(data, ttl=300)))
+            desired.add_record(Record.new(desired, name, dict(data, ttl=int(os.environ.get("TTL", 300)))))
     plan = provider().plan(desired)
     if plan is None:
         return []

@@ -10,6 +10,7 @@ pub mod hestiacp;
 pub mod memory;
 pub mod offline;
 pub mod powerdns;
+pub mod rest;
 pub mod rfc2136;
 pub mod route53;
 pub mod skydns;

@@ -1,0 +1,209 @@
+//! One record as DigitalOcean spells it, and from a change to its operations on single records.
+
+use crate::ZoneRef;
+use crate::rest::{full_name, label, words_of};
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value, json};
+use std::collections::BTreeMap;
+use zonecast_core::{Change, Name, ObservedRRset, ObservedValue, RecordData, RecordType, Ttl};
+
+/// What a TXT may have in zone-file form, quotes and all: longer ones are refused (dnscontrol #370).
+const TEXT_MAX: usize = 509;
+
+#[derive(Deserialize)]
+pub(super) struct Listing {
+    pub(super) domain_records: Vec<Record>,
+    #[serde(default)]
+    links: Value,
+    #[serde(default)]
+    meta: Value,
+}
+
+impl Listing {
+    pub(super) fn is_last(&self) -> bool {
+        !self.links["pages"]["next"].is_string() || self.domain_records.is_empty()
+    }
+
+    pub(super) fn total(&self) -> Option<usize> {
+        self.meta["total"].as_u64().map(|total| total as usize)
+    }
+}
+
+/// One record.
+#[derive(Clone, Debug, Deserialize)]
+pub(super) struct Record {
+    pub(super) id: u64,
+    #[serde(rename = "type")]
+    kind: String,
+    name: String,
+    #[serde(default)]
+    data: String,
+    #[serde(default)]
+    priority: Option<u32>,
+    #[serde(default)]
+    port: Option<u32>,
+    #[serde(default)]
+    weight: Option<u32>,
+    #[serde(default)]
+    flags: Option<u32>,
+    #[serde(default)]
+    tag: Option<String>,
+    #[serde(default)]
+    ttl: u32,
+}
+
+/// What an update of a value has to know of its record; kept with the value between read and write.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Handle {
+    id: u64,
+    ttl: u32,
+}
+
+/// Gathers records into sets.
+pub(super) fn gather(zone: &ZoneRef, records: impl Iterator<Item = Record>) -> Vec<ObservedRRset> {
+    let mut sets: BTreeMap<(Name, RecordType), ObservedRRset> = BTreeMap::new();
+    for record in records {
+        let (Some(name), Ok(rtype)) = (full_name(zone, &record.name), record.kind.parse::<RecordType>())
+        else {
+            continue;
+        };
+        let ttl = Ttl::from_seconds(record.ttl).unwrap_or(Ttl::MAX);
+        let set = sets.entry((name.clone(), rtype)).or_insert_with(|| ObservedRRset {
+            name,
+            rtype,
+            ttl,
+            values: Vec::new(),
+            opaque: false,
+        });
+        set.ttl = set.ttl.min(ttl);
+        let handle = json!({ "id": record.id, "ttl": record.ttl });
+        match data_of(zone, rtype, &record) {
+            Some(data) => {
+                set.values.push(ObservedValue {
+                    data,
+                    raw: Some(handle.to_string().into()),
+                    disabled: false,
+                });
+            }
+            None => set.opaque = true,
+        }
+    }
+    sets.into_values().collect()
+}
+
+/// The value of a record; `None` where it cannot be read.
+fn data_of(zone: &ZoneRef, rtype: RecordType, record: &Record) -> Option<RecordData> {
+    let data = record.data.as_str();
+    let target = match data {
+        "@" => zone.name.absolute(),
+        data => format!("{}.", data.trim_end_matches('.')),
+    };
+    let text = match rtype {
+        RecordType::TXT if !data.starts_with('"') => return Some(RecordData::text(data.as_bytes())),
+        RecordType::CNAME | RecordType::NS => target,
+        RecordType::MX => format!("{} {target}", record.priority?),
+        RecordType::SRV => format!("{} {} {} {target}", record.priority?, record.weight?, record.port?),
+        RecordType::CAA => {
+            let value = data.trim_matches('"').trim_end_matches('.');
+            let value = value.replace('\\', "\\\\").replace('"', "\\\"");
+            format!("{} {} \"{value}\"", record.flags.unwrap_or(0), record.tag.as_deref()?)
+        }
+        _ => data.to_owned(),
+    };
+    RecordData::parse(rtype, &text).ok()
+}
+
+/// Why DigitalOcean cannot hold this value.
+pub(super) fn unfit(value: &RecordData) -> Option<String> {
+    let text = value.as_text();
+    let why = match (value.rtype(), &text) {
+        (RecordType::TXT, Some(text)) if text.is_empty() => "is empty",
+        (RecordType::TXT, Some(text)) if text.contains(&b'\\') => "has a backslash",
+        (RecordType::TXT, Some(text)) if text.first() == Some(&b'"') => "begins with a quote",
+        (RecordType::TXT, Some(text)) if !text.iter().all(|b| (b' '..=b'~').contains(b)) => {
+            "has other than printable ASCII characters"
+        }
+        (RecordType::TXT, _) if value.to_zonefile().len() > TEXT_MAX => "is longer than about 500 characters",
+        (RecordType::CAA, _) if words_of(&value.to_zonefile()).get(2)?.contains(' ') => "has a space",
+        (RecordType::MX, _) if value.to_zonefile().ends_with(" .") => "is a null MX",
+        _ => return None,
+    };
+    Some(format!("DigitalOcean takes no {} that {why}", value.rtype()))
+}
+
+/// One operation on one record.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum Step {
+    Put { id: u64, body: Map<String, Value> },
+    Post { body: Map<String, Value> },
+    Delete { id: u64 },
+}
+
+/// The operations of one change: in place where one value gives way to another, then what comes, then
+/// what goes. Values that the change does not name are in none of them.
+pub(super) fn steps(zone: &ZoneRef, change: &Change, now: Option<&ObservedRRset>, gone: &[u64]) -> Vec<Step> {
+    let before: &[RecordData] = change.before().map_or(&[], |set| &set.values);
+    let after: &[RecordData] = change.after().map_or(&[], |set| &set.values);
+    let handle = |value: &ObservedValue| serde_json::from_str::<Handle>(value.raw.as_deref()?).ok();
+    let there = now.into_iter().flat_map(|set| &set.values);
+    let there: Vec<(&RecordData, Handle)> =
+        there.filter_map(|value| Some((&value.data, handle(value)?))).collect();
+    let there: Vec<_> = there.into_iter().filter(|(_, handle)| !gone.contains(&handle.id)).collect();
+    let goes = |data: &RecordData| before.contains(data) && !after.contains(data);
+    let mut going = there.iter().filter(|(data, _)| goes(data)).map(|(_, handle)| handle.id);
+    let (mut puts, mut posts) = (Vec::new(), Vec::new());
+    let ttl = change.after().map_or(0, |set| set.ttl.seconds());
+    for value in after {
+        let mut held = there.iter().filter(|(data, _)| *data == value).peekable();
+        let body = || body_of(zone, change.name(), value, ttl);
+        if held.peek().is_none() {
+            match going.next() {
+                Some(id) => puts.push(Step::Put { id, body: body() }),
+                None => posts.push(Step::Post { body: body() }),
+            }
+        }
+        let other = held.filter(|(_, handle)| handle.ttl != ttl);
+        puts.extend(other.map(|(_, handle)| Step::Put { id: handle.id, body: body() }));
+    }
+    let deletes = going.map(|id| Step::Delete { id });
+    puts.into_iter().chain(posts).chain(deletes).collect()
+}
+
+/// The members of a record.
+fn body_of(zone: &ZoneRef, name: &Name, value: &RecordData, ttl: u32) -> Map<String, Value> {
+    let mut body = Map::new();
+    let mut put = |key: &str, value: Value| body.insert(key.to_owned(), value);
+    put("type", value.rtype().to_string().into());
+    put("name", label(zone, name).into());
+    put("ttl", ttl.into());
+    let text = value.to_zonefile();
+    let words = words_of(&text);
+    let word = |at: usize| words.get(at).cloned().unwrap_or_default();
+    let number = |at: usize| Value::from(word(at).parse::<u32>().unwrap_or_default());
+    match value.rtype() {
+        RecordType::TXT => {
+            put("data", String::from_utf8_lossy(&value.as_text().unwrap_or_default()).into());
+        }
+        RecordType::MX => {
+            put("priority", number(0));
+            put("data", word(1).into());
+        }
+        RecordType::SRV => {
+            put("priority", number(0));
+            put("weight", number(1));
+            put("port", number(2));
+            put("data", word(3).into());
+        }
+        RecordType::CAA => {
+            put("flags", number(0));
+            put("tag", word(1).into());
+            // The API wants a final dot and keeps none (dnscontrol's source, 2026-11-21).
+            let dot = if word(1).starts_with("issue") && !word(2).contains(';') { "." } else { "" };
+            put("data", format!("{}{dot}", word(2)).into());
+        }
+        _ => {
+            put("data", text.into());
+        }
+    }
+    body
+}
