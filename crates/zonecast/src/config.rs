@@ -30,6 +30,8 @@ pub struct Config {
     pub api: ApiConfig,
     /// The provisioning side (S5.19-22).
     pub orchestrator: Orchestrator,
+    /// The door for Plesk (S4.1-96).
+    pub plesk: PleskConfig,
 }
 
 /// How the work is done.
@@ -90,6 +92,37 @@ pub struct OrchestratorDns {
     pub ttl: Ttl,
 }
 
+/// The table `[plesk]`: what the custom DNS backend does with what Plesk sends.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct PleskConfig {
+    /// Off: every call ends at once with exit code 0 and touches nothing.
+    pub enabled: bool,
+    /// Connections (by id) at which a domain's zone is made where it is missing (X31).
+    pub create_at: Vec<i64>,
+    /// `owned` touches our values only; `full` makes what Plesk sends the whole zone.
+    pub managed: crate::settings::Managed,
+    /// Also SOA and the NS of the apex follow Plesk (S4.92).
+    pub manage_ns_soa: bool,
+    /// Seconds a call waits for the work to be done before it answers "queued" (X8).
+    pub wait: u64,
+    /// Another backend's command line that gets the same input; what it returns does not count.
+    pub pass_through: String,
+}
+
+impl Default for PleskConfig {
+    fn default() -> PleskConfig {
+        PleskConfig {
+            enabled: true,
+            create_at: Vec::new(),
+            managed: crate::settings::Managed::Owned,
+            manage_ns_soa: false,
+            wait: 5,
+            pass_through: String::new(),
+        }
+    }
+}
+
 impl Default for Config {
     fn default() -> Config {
         Config {
@@ -102,6 +135,7 @@ impl Default for Config {
             authority: AuthorityConfig::default(),
             api: ApiConfig::default(),
             orchestrator: Orchestrator::default(),
+            plesk: PleskConfig::default(),
         }
     }
 }

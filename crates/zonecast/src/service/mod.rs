@@ -10,6 +10,7 @@
 
 pub mod audit;
 pub mod connections;
+pub mod domains;
 pub mod explain;
 pub mod forms;
 pub mod forms_schema;
