@@ -140,6 +140,20 @@ impl Default for Config {
     }
 }
 
+impl AuthorityConfig {
+    /// What a new zone starts with.
+    pub fn seed(&self, zone: &Name) -> zonecast_providers::ZoneSeed {
+        let below = |label: &str| zone.child(label).unwrap_or_else(|_| zone.clone());
+        let name_servers = match self.name_servers.is_empty() {
+            true => vec![below("ns1")],
+            false => self.name_servers.clone(),
+        };
+        let primary = name_servers.first().cloned().unwrap_or_else(|| zone.clone());
+        let mailbox = self.mailbox.clone().unwrap_or_else(|| below("hostmaster"));
+        zonecast_providers::ZoneSeed { primary, mailbox, name_servers }
+    }
+}
+
 impl Default for EngineConfig {
     fn default() -> EngineConfig {
         EngineConfig {

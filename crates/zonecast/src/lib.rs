@@ -19,6 +19,7 @@ pub mod manager;
 pub mod problem;
 pub mod service;
 pub mod settings;
+pub mod sources;
 pub mod sync;
 
 pub use manager::DnsManager;

@@ -13,6 +13,7 @@ pub mod connections;
 pub mod domains;
 pub mod explain;
 pub mod forms;
+pub mod forms_domains;
 pub mod forms_schema;
 pub mod hosts;
 pub mod hosts_bulk;

@@ -14,6 +14,7 @@ mod desired;
 mod drift;
 mod group;
 mod housekeeping;
+mod make_zone;
 mod node;
 mod outcome;
 mod pass;

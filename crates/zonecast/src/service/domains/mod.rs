@@ -29,4 +29,4 @@ pub use form::KINDS;
 pub use options::{DomainOptions, SoaWish};
 pub use store::{ListDomains, create, get, list, patch, plan_create, put_set, remove, remove_named, sync};
 pub use template::built_in;
-pub use view::{DomainSetView, DomainView};
+pub use view::{DomainSetView, DomainView, Told, told};

@@ -54,12 +54,6 @@ impl DomainOptions {
     }
 }
 
-/// The name servers a domain's set names for its apex.
-pub(super) fn name_servers(row: &DomainRow) -> Vec<Name> {
-    let apex = row.records.iter().filter(|set| set.name == row.name && set.rtype == RecordType::NS);
-    apex.flat_map(|set| set.values.iter().filter_map(RecordData::as_name)).collect()
-}
-
 impl SoaWish {
     /// The SOA this asks for, with the serial that is served: a wish never moves a serial back.
     pub fn data(&self, primary: &Name, serial: u32) -> Option<RecordData> {

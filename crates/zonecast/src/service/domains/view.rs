@@ -3,7 +3,7 @@
 use super::claims::{domain_claims, why_not};
 use super::options::DomainOptions;
 use crate::app::App;
-use crate::catalog::View;
+use crate::catalog::{View, ZoneEntry};
 use crate::problem::Problem;
 use crate::service::rows::{Asked, rows_of};
 use crate::service::touch::places;
@@ -115,7 +115,10 @@ async fn asked_of(app: &App, row: &DomainRow) -> Result<Asked, Problem> {
 
 fn view_of(row: &DomainRow, view: &View, keys: Vec<KeyView>, records: bool) -> DomainView {
     let options = DomainOptions::of(row);
-    let (synchronised, messages) = story(row, &options, view, &keys);
+    let story = story(row, &options, view, &keys);
+    let all_well = story.iter().all(|told| matches!(told, Told::Synchronised(_) | Told::Source(_)));
+    let synchronised = row.synced && all_well && !(keys.is_empty() && !row.records.is_empty());
+    let messages = story.iter().map(|told| told.line().to_owned()).collect();
     DomainView {
         id: row.id,
         name: row.name.to_string(),
@@ -144,54 +147,94 @@ fn is_well(state: &str) -> bool {
     matches!(state, "applied" | "served" | "occluded")
 }
 
-/// Whether it is synchronised, and what there is to tell.
-fn story(row: &DomainRow, options: &DomainOptions, view: &View, keys: &[KeyView]) -> (bool, Vec<String>) {
-    let mut lines = options.messages.clone();
-    if row.state == "deleting" {
-        return (false, lines);
+/// Something to tell a domain's owner.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Told {
+    /// What its source could not make a record of.
+    Source(String),
+    /// A zone has every record (S4.44).
+    Synchronised(String),
+    /// Nothing is done, and nothing is wrong: its state, or no zone that fits.
+    Left(String),
+    /// Work is due.
+    Pending(String),
+    /// It did not go well yet and is tried again by itself.
+    Waiting(String),
+    /// A person has to look (S4.45, S4.46).
+    Failed(String),
+}
+
+impl Told {
+    /// The sentence.
+    pub fn line(&self) -> &str {
+        match self {
+            Told::Source(line)
+            | Told::Synchronised(line)
+            | Told::Left(line)
+            | Told::Pending(line)
+            | Told::Waiting(line)
+            | Told::Failed(line) => line,
+        }
     }
-    lines.extend(why_not(row));
+}
+
+/// What there is to tell of one domain now.
+pub async fn told(app: &App, id: i64) -> Result<Vec<Told>, Problem> {
+    let row = app.store.domain(id).await?.ok_or_else(|| Problem::missing("domain", id))?;
+    let view = app.catalog.view();
+    let keys = rows_of(app, &view, &[asked_of(app, &row).await?]).await?.pop().unwrap_or_default();
+    Ok(story(&row, &DomainOptions::of(&row), &view, &keys))
+}
+
+fn story(row: &DomainRow, options: &DomainOptions, view: &View, keys: &[KeyView]) -> Vec<Told> {
+    let mut story: Vec<Told> = options.messages.iter().cloned().map(Told::Source).collect();
+    if row.state == "deleting" {
+        return story;
+    }
+    story.extend(why_not(row).map(Told::Left));
     if !row.synced {
-        return (false, lines);
+        return story;
     }
     let mut zones: BTreeMap<i64, Vec<&KeyView>> = BTreeMap::new();
     for key in keys {
         zones.entry(key.zone_id).or_default().push(key);
     }
     if zones.is_empty() && !row.records.is_empty() {
-        lines.push(format!("no configured zone holds {}", row.name.unicode()));
-        return (false, lines);
+        story.push(Told::Left(format!("no configured zone holds {}", row.name.unicode())));
     }
-    let mut all = true;
     for (zone_id, keys) in zones {
-        let Some(zone) = view.zone(zone_id) else { continue };
-        let service = format!("{} ({})", zone.connection.row.name, zone.connection.row.provider);
-        let bad: Vec<&&KeyView> = keys.iter().filter(|key| !is_well(&key.state)).collect();
-        if bad.is_empty() {
-            lines.push(format!("the zone of {} is now synchronised with {service}", row.name.unicode()));
-            continue;
+        if let Some(zone) = view.zone(zone_id) {
+            story.extend(of_zone(row, zone, &keys));
         }
-        all = false;
-        lines.extend(troubles(row, &service, keys.len(), &bad));
     }
-    (all, lines)
+    story
 }
 
-/// One line for a zone that fails as a whole (S4.46), else one for each record (S4.45).
-fn troubles(row: &DomainRow, service: &str, all: usize, bad: &[&&KeyView]) -> Vec<String> {
-    let words = |key: &KeyView| key.last_error.clone();
-    let first = bad.first().and_then(|key| words(key));
-    if let Some(error) = &first
-        && bad.len() == all
-        && bad.iter().all(|key| key.state == "retrying" && words(key).as_ref() == Some(error))
+/// One line for a zone that has all or fails as a whole, else one for each record that is not well.
+fn of_zone(row: &DomainRow, zone: &ZoneEntry, keys: &[&KeyView]) -> Vec<Told> {
+    let service = format!("{} ({})", zone.connection.row.name, zone.connection.row.provider);
+    let name = row.name.unicode();
+    let bad: Vec<&&KeyView> = keys.iter().filter(|key| !is_well(&key.state)).collect();
+    let Some(first) = bad.first() else {
+        return vec![Told::Synchronised(format!("the zone of {name} is now synchronised with {service}"))];
+    };
+    let parked = zone.row.state == "parked" || zone.connection.row.state == "parked";
+    let again = |line: String| if parked { Told::Failed(line) } else { Told::Waiting(line) };
+    let same = |key: &&&KeyView| key.state == "retrying" && key.last_error == first.last_error;
+    if let Some(error) =
+        first.last_error.as_ref().filter(|_| bad.len() == keys.len() && bad.iter().all(|key| same(&key)))
     {
-        let name = row.name.unicode();
-        return vec![format!("the zone of {name} cannot be synchronised with {service}: {error}")];
+        return vec![again(format!("the zone of {name} cannot be synchronised with {service}: {error}"))];
     }
-    let told = bad.iter().filter(|key| key.state != "pending").map(|key| {
-        let name = Name::parse(&key.name).map_or_else(|_| key.name.clone(), |name| name.unicode());
-        let why = words(key).unwrap_or_else(|| key.state.clone());
-        format!("{name} {}: {} at {service}: {why}", key.rtype, key.state)
-    });
-    told.collect()
+    let mut told: Vec<Told> = Vec::new();
+    for key in bad.iter().filter(|key| key.state != "pending") {
+        let called = Name::parse(&key.name).map_or_else(|_| key.name.clone(), |name| name.unicode());
+        let why = key.last_error.clone().unwrap_or_else(|| key.state.clone());
+        let line = format!("{called} {}: {} at {service}: {why}", key.rtype, key.state);
+        told.push(if key.state == "retrying" { again(line) } else { Told::Failed(line) });
+    }
+    if bad.iter().any(|key| key.state == "pending") {
+        told.push(Told::Pending(format!("the zone of {name} is on its way to {service}")));
+    }
+    told
 }
