@@ -5,6 +5,7 @@
 
 mod acceptance;
 #[path = "../scenarios/daemon.rs"]
+#[allow(dead_code, reason = "the scenarios use the rest of it")]
 mod daemon;
 mod extension;
 mod load;

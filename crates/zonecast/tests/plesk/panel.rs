@@ -6,7 +6,7 @@ use std::io::Write;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use zonecast_testbed::{Answer, Backend, PowerDns, axfr};
+use zonecast_testbed::{Answer, Backend, FaultProxy, PowerDns, axfr};
 
 /// Where the zones are made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -19,6 +19,8 @@ pub enum Service {
 pub struct Panel {
     pub daemon: Daemon,
     pub server: Option<PowerDns>,
+    /// What stands between the daemon and PowerDNS, to refuse what a real service would.
+    pub proxy: Option<FaultProxy>,
     pub connection: i64,
 }
 
@@ -60,14 +62,15 @@ impl Panel {
         let config = format!("[plesk]\ncreate_at = [1]\nwait = 30\n{plesk}");
         let daemon = Daemon::start_with(&config);
         let server = (service == Service::PowerDns).then(|| PowerDns::start(Backend::Sqlite));
-        let body = match &server {
-            Some(server) => json!({ "name": "pdns", "provider": "powerdns",
-                "settings": { "server_url": server.api_url(), "api_key": server.api_key() } }),
-            None => json!({ "name": "own", "provider": "embedded", "settings": {} }),
+        let proxy = server.as_ref().map(|server| FaultProxy::start(server.api_addr()));
+        let body = match (&server, &proxy) {
+            (Some(server), Some(proxy)) => json!({ "name": "pdns", "provider": "powerdns",
+                "settings": { "server_url": proxy.url(), "api_key": server.api_key() } }),
+            _ => json!({ "name": "own", "provider": "embedded", "settings": {} }),
         };
         let connection = id(&daemon.must("POST", "/connections", Some(body)));
         assert_eq!(connection, 1, "the configuration names it");
-        Panel { daemon, server, connection }
+        Panel { daemon, server, proxy, connection }
     }
 
     /// Where DNS is asked.
@@ -110,6 +113,18 @@ impl Panel {
     pub fn domain(&self, name: &str) -> Value {
         let found = self.daemon.must("GET", &format!("/domains?name={name}&records=true"), None);
         found.as_array().and_then(|rows| rows.first().cloned()).unwrap_or_else(|| panic!("no domain {name}"))
+    }
+
+    /// Changes a domain's fields and waits.
+    pub fn set(&self, name: &str, fields: Value) -> Value {
+        let id = id(&self.domain(name));
+        self.daemon.must("PATCH", &format!("/domains/{id}?wait=20s"), Some(fields))
+    }
+
+    /// Does something to a domain; the status and the answer.
+    pub fn ask(&self, name: &str, what: &str, body: Value) -> (u16, Value) {
+        let id = id(&self.domain(name));
+        self.daemon.call("POST", &format!("/domains/{id}/{what}?wait=20s"), Some(body))
     }
 
     /// The messages the panel shows about a domain.

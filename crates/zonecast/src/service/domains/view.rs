@@ -96,8 +96,28 @@ pub(super) async fn views(app: &App, rows: &[DomainRow], records: bool) -> Resul
         asked.push(asked_of(app, row).await?);
     }
     let keys = rows_of(app, &view, &asked).await?;
-    let together = rows.iter().zip(keys);
-    Ok(together.map(|(row, keys)| view_of(row, &view, keys, records)).collect())
+    let mut views = Vec::with_capacity(rows.len());
+    for (row, keys) in rows.iter().zip(keys) {
+        let held = held_removals(app, row, &keys).await?;
+        views.push(view_of(row, &view, keys, &held, records));
+    }
+    Ok(views)
+}
+
+/// Names of the domain whose removal waits for approval, by zone: no claim speaks of them any more.
+async fn held_removals(
+    app: &App,
+    row: &DomainRow,
+    keys: &[KeyView],
+) -> Result<BTreeMap<i64, usize>, Problem> {
+    let mut held = BTreeMap::new();
+    for key in keys {
+        if let std::collections::btree_map::Entry::Vacant(entry) = held.entry(key.zone_id) {
+            let names = app.store.held_names(key.zone_id).await?;
+            entry.insert(names.iter().filter(|name| name.is_within(&row.name)).count());
+        }
+    }
+    Ok(held)
 }
 
 async fn asked_of(app: &App, row: &DomainRow) -> Result<Asked, Problem> {
@@ -113,9 +133,15 @@ async fn asked_of(app: &App, row: &DomainRow) -> Result<Asked, Problem> {
     Ok(Asked { owner, claims, deleting })
 }
 
-fn view_of(row: &DomainRow, view: &View, keys: Vec<KeyView>, records: bool) -> DomainView {
+fn view_of(
+    row: &DomainRow,
+    view: &View,
+    keys: Vec<KeyView>,
+    held: &BTreeMap<i64, usize>,
+    records: bool,
+) -> DomainView {
     let options = DomainOptions::of(row);
-    let story = story(row, &options, view, &keys);
+    let story = story(row, &options, view, &keys, held);
     let all_well = story.iter().all(|told| matches!(told, Told::Synchronised(_) | Told::Source(_)));
     let synchronised = row.synced && all_well && !(keys.is_empty() && !row.records.is_empty());
     let messages = story.iter().map(|told| told.line().to_owned()).collect();
@@ -183,10 +209,17 @@ pub async fn told(app: &App, id: i64) -> Result<Vec<Told>, Problem> {
     let row = app.store.domain(id).await?.ok_or_else(|| Problem::missing("domain", id))?;
     let view = app.catalog.view();
     let keys = rows_of(app, &view, &[asked_of(app, &row).await?]).await?.pop().unwrap_or_default();
-    Ok(story(&row, &DomainOptions::of(&row), &view, &keys))
+    let held = held_removals(app, &row, &keys).await?;
+    Ok(story(&row, &DomainOptions::of(&row), &view, &keys, &held))
 }
 
-fn story(row: &DomainRow, options: &DomainOptions, view: &View, keys: &[KeyView]) -> Vec<Told> {
+fn story(
+    row: &DomainRow,
+    options: &DomainOptions,
+    view: &View,
+    keys: &[KeyView],
+    held: &BTreeMap<i64, usize>,
+) -> Vec<Told> {
     let mut story: Vec<Told> = options.messages.iter().cloned().map(Told::Source).collect();
     if row.state == "deleting" {
         return story;
@@ -204,7 +237,13 @@ fn story(row: &DomainRow, options: &DomainOptions, view: &View, keys: &[KeyView]
     }
     for (zone_id, keys) in zones {
         if let Some(zone) = view.zone(zone_id) {
-            story.extend(of_zone(row, zone, &keys));
+            match held.get(&zone_id) {
+                None | Some(0) => story.extend(of_zone(row, zone, &keys)),
+                Some(count) => story.push(Told::Failed(format!(
+                    "{}: records at {count} names would go, more than 30 % of the zone: they stay until somebody approves (zonecast approve {zone_id})",
+                    row.name.unicode()
+                ))),
+            }
         }
     }
     story

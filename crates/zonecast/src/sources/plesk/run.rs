@@ -18,6 +18,11 @@ use serde_json::json;
 use std::time::{Duration, Instant};
 use zonecast_core::{Name, RecordType};
 
+/// How long to wait at a time.
+const STEP: Duration = Duration::from_millis(300);
+/// How long after a job's end it is known whether the zone or the connection is parked.
+const PARKING: Duration = Duration::from_millis(200);
+
 /// A command that is stored, and how to see what becomes of it.
 struct Stored {
     job: Option<i64>,
@@ -190,18 +195,29 @@ async fn delete_ptr(app: &App, caller: &Caller, ptr: &Ptr) -> Result<Stored, Pro
     }
 }
 
-/// Waits for the job, and no longer than it takes to know that it cannot end soon.
+/// Waits until nothing is pending, and no longer than it takes to know that somebody has to look.
 async fn wait_for(app: &App, stored: &Stored, job: i64, limit: Duration) -> Result<(), Problem> {
     let deadline = Instant::now() + limit;
     loop {
         let left = deadline.saturating_duration_since(Instant::now());
-        if jobs::wait(app, job, left.min(Duration::from_millis(300))).await? || left.is_zero() {
+        let ended = jobs::wait(app, job, left.min(STEP)).await?;
+        if left.is_zero() {
             return Ok(());
         }
-        if let About::Domain { id, .. } = &stored.about
-            && domains::told(app, *id).await?.iter().any(|told| matches!(told, Told::Failed(_)))
-        {
+        let About::Domain { id, .. } = &stored.about else { if ended { return Ok(()) } else { continue } };
+        let story = domains::told(app, *id).await?;
+        // A zone that was just added has its names marked once more after the job's end.
+        let pending = story.iter().any(|told| matches!(told, Told::Pending(_)));
+        if story.iter().any(|told| matches!(told, Told::Failed(_))) || (ended && !pending) {
+            // A job ends a moment before the engine says of the zone or the connection that a person has
+            // to look (parked); what is only late ends with it well.
+            if story.iter().any(|told| matches!(told, Told::Waiting(_))) {
+                tokio::time::sleep(left.min(PARKING)).await;
+            }
             return Ok(());
+        }
+        if ended {
+            app.engine.changed(left.min(STEP)).await;
         }
     }
 }
