@@ -64,6 +64,29 @@ fn last_labels(key: &[u8], count: usize) -> &[u8] {
     &key[start..]
 }
 
+/// The network that the name of a reverse zone suggests, where it is no plain one: `0-63` and `0/26` in
+/// front of an IPv4 reverse name. A range is meant where it is one (RFC 2317), else `-` stands before a
+/// prefix length (RFC 4183).
+pub fn suggested_network(name: &Name) -> Option<IpNet> {
+    let text = name.to_string();
+    let (label, parent) = text.strip_suffix(".in-addr.arpa")?.split_once('.')?;
+    let mut octets: Vec<u8> = parent.rsplit('.').map(str::parse).collect::<Result<_, _>>().ok()?;
+    let (first, second) = label.split_once(['-', '/'])?;
+    let (first, second): (u8, u8) = (first.parse().ok()?, second.parse().ok()?);
+    let depth = u8::try_from(octets.len()).ok().filter(|depth| *depth < 4)?;
+    octets.push(first);
+    octets.resize(4, 0);
+    let size = u16::from(second).checked_sub(u16::from(first)).map_or(0, |last| last + 1);
+    let is_range = label.contains('-') && size.is_power_of_two() && u16::from(first) % size == 0;
+    let length = match is_range {
+        true => (depth + 1) * 8 - u8::try_from(size.trailing_zeros()).ok()?,
+        false => second,
+    };
+    let address = IpAddr::from([octets[0], octets[1], octets[2], octets[3]]);
+    let network = IpNet::new(address, length).ok()?;
+    (length > depth * 8 && length <= (depth + 1) * 8 && network.trunc() == network).then_some(network)
+}
+
 /// The networks of all zones that carry one, found by prefix: one binary search per prefix length
 /// in use.
 #[derive(Clone, Debug, Default)]
@@ -127,6 +150,24 @@ mod tests {
             let full = Name::reverse_of(address.parse().unwrap());
             assert_eq!(place(&zone, &full).to_string(), local);
             assert_eq!(claim_name(&zone, &place(&zone, &full)), full);
+        }
+    }
+
+    #[test]
+    fn a_name_suggests_its_network() {
+        for (name, network) in [
+            ("0-63.2.0.192.in-addr.arpa", Some("192.0.2.0/26")),
+            ("64/26.2.0.192.in-addr.arpa", Some("192.0.2.64/26")),
+            ("64-26.2.0.192.in-addr.arpa", Some("192.0.2.64/26")),
+            ("2-23.100.10.in-addr.arpa", Some("10.100.2.0/23")),
+            ("10/32.2.0.192.in-addr.arpa", Some("192.0.2.10/32")),
+            ("1-63.2.0.192.in-addr.arpa", None),
+            ("customer.2.0.192.in-addr.arpa", None),
+            ("2.0.192.in-addr.arpa", None),
+            ("0-63.example.com", None),
+        ] {
+            let suggested = suggested_network(&Name::parse(name).unwrap()).map(|network| network.to_string());
+            assert_eq!(suggested.as_deref(), network, "{name}");
         }
     }
 

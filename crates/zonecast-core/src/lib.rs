@@ -7,6 +7,7 @@
 //!
 //! Read `name` and `record` first (the two types everything speaks), then `plan`.
 
+pub mod budget;
 pub mod capability;
 pub mod claim;
 pub mod classless;
@@ -26,9 +27,10 @@ pub mod serial;
 pub mod states;
 pub mod zone;
 
+pub use budget::{Budget, Errand};
 pub use capability::{Capabilities, Guard};
 pub use claim::{Claim, Owner, OwnerKind};
-pub use classless::{claim_name, place};
+pub use classless::{claim_name, place, suggested_network};
 pub use derive::{DerivedClaim, claims_of};
 pub use desired::{ClaimVerdict, Desired, desired_at};
 pub use explain::{Explanation, explain};

@@ -49,7 +49,8 @@ struct Turn {
 pub struct ChangeOptions {
     /// Refuse unless the zone is at this serial.
     pub expected_serial: Option<Serial>,
-    /// The new serial is not before this one: above what secondaries are known to hold.
+    /// The new serial is not before this one: above what secondaries are known to hold. A zone below it
+    /// gets it even where nothing else changes.
     pub min_serial: Option<Serial>,
 }
 

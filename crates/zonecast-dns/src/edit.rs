@@ -113,12 +113,14 @@ impl ZoneSnapshot {
         Ok(self)
     }
 
-    /// The zone after these edits, one serial on; `None` when they change nothing. Of two edits of
-    /// one RRset the later counts. The serial is the next one, or `min_serial` if that is after it.
+    /// The zone after these edits, one serial on; `None` when they change nothing and the serial
+    /// is not below `floor`. Of two edits of one RRset the later counts. The serial is the next one, or
+    /// `floor` if that is after it.
     pub(crate) fn edited(&self, edits: &[Edit], floor: Option<Serial>) -> Result<Option<Edited>, EditError> {
         let mut wanted = self.wanted(edits)?;
         wanted.retain(|(name, rtype), after| !self.is_same(name, *rtype, after.as_ref()));
-        if wanted.is_empty() {
+        let is_low = floor.is_some_and(|floor| floor.is_after(self.serial));
+        if wanted.is_empty() && !is_low {
             return Ok(None);
         }
         let serial = next_serial(self.serial, floor);

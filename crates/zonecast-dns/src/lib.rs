@@ -13,6 +13,7 @@
 
 mod answer;
 mod authority;
+mod connection;
 mod cookie;
 mod edit;
 mod feed;
@@ -31,7 +32,9 @@ mod soa;
 mod store;
 mod tcp;
 mod tsig;
+mod tsig_client;
 mod udp;
+mod update;
 mod xfr;
 mod zone;
 mod zonefile;
@@ -40,15 +43,18 @@ mod zonefile;
 mod testing;
 
 pub use authority::{Authority, AuthorityError, ChangeOptions};
+pub use connection::{Connection, ConnectionError, Look};
 pub use edit::{Edit, EditError};
 pub use message::ResponseCode;
 pub use notify::{Notifier, NotifyOptions};
 pub use rate::RateLimit;
-pub use resolve::{Answer, QueryError, QueryOptions, axfr, query};
+pub use resolve::{Answer, QueryError, QueryOptions, axfr, axfr_raw, query};
 pub use server::{Server, ServerOptions};
 pub use settings::ZoneSettings;
 pub use soa::Soa;
 pub use store::{JournalEntry, MemoryZoneStore, StoreError, Stored, ZoneStore};
 pub use tsig::{TsigAlgorithm, TsigKey, TsigKeyError};
+pub use tsig_client::TsigFault;
+pub use update::{Update, UpdateAnswer};
 pub use zone::ZoneSnapshot;
 pub use zonefile::{ZonefileError, parse_zonefile, write_zonefile};

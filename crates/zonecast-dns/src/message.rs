@@ -4,13 +4,8 @@ use domain::base::iana::Class;
 use domain::base::rdata::ComposeRecordData;
 use domain::base::{Message, ParsedName, RecordSection, ToName};
 use domain::rdata::AllRecordData;
-use domain::rdata::tsig::Time48;
-use domain::tsig::{ClientSequence, Key};
 use std::fmt;
-use std::sync::Arc;
 use zonecast_core::{Name, RRset, RecordData, RecordType, Ttl};
-
-use crate::tsig::{TsigKey, prefilled};
 
 pub(crate) const OPCODE_QUERY: u8 = 0;
 pub(crate) const OPCODE_NOTIFY: u8 = 4;
@@ -22,14 +17,26 @@ pub struct ResponseCode(pub u8);
 impl ResponseCode {
     /// The answer is good, with or without records.
     pub const NOERROR: ResponseCode = ResponseCode(0);
+    /// The server cannot read the message.
+    pub const FORMERR: ResponseCode = ResponseCode(1);
     /// The server had a problem of its own.
     pub const SERVFAIL: ResponseCode = ResponseCode(2);
     /// The name does not exist.
     pub const NXDOMAIN: ResponseCode = ResponseCode(3);
+    /// The server does not do this kind of request.
+    pub const NOTIMP: ResponseCode = ResponseCode(4);
     /// The server does not want to answer.
     pub const REFUSED: ResponseCode = ResponseCode(5);
+    /// A name that should not be there is.
+    pub const YXDOMAIN: ResponseCode = ResponseCode(6);
+    /// An RRset that should not be there is.
+    pub const YXRRSET: ResponseCode = ResponseCode(7);
+    /// An RRset that should be there, as it was named, is not.
+    pub const NXRRSET: ResponseCode = ResponseCode(8);
     /// The server is not authoritative for the zone, or does not know the key.
     pub const NOTAUTH: ResponseCode = ResponseCode(9);
+    /// A name of the message is not within the zone.
+    pub const NOTZONE: ResponseCode = ResponseCode(10);
 }
 
 impl fmt::Display for ResponseCode {
@@ -97,39 +104,22 @@ pub(crate) fn random_id() -> u16 {
     getrandom::u32().map_or(0, |random| random as u16)
 }
 
-/// The signing of one request and its answers; nothing when there is no key.
-pub(crate) struct ClientSigner(Option<ClientSequence<Arc<Key>>>);
-
-impl ClientSigner {
-    /// Signs a finished request in place.
-    pub(crate) fn sign(key: Option<&TsigKey>, message: &mut Vec<u8>) -> Option<ClientSigner> {
-        let Some(key) = key else { return Some(ClientSigner(None)) };
-        let mut builder = prefilled(message)?;
-        let sequence = ClientSequence::request(key.key(), &mut builder, Time48::now()).ok()?;
-        *message = builder.finish();
-        Some(ClientSigner(Some(sequence)))
-    }
-
-    /// Checks an answer and takes its signature off.
-    pub(crate) fn check(&mut self, message: &mut Message<Vec<u8>>) -> Result<(), String> {
-        match &mut self.0 {
-            Some(sequence) => sequence.answer(message, Time48::now()).map_err(|error| error.to_string()),
-            None => Ok(()),
-        }
-    }
-
-    /// Checks that the last answer was signed.
-    pub(crate) fn finish(self) -> Result<(), String> {
-        self.0.map_or(Ok(()), |sequence| sequence.done().map_err(|error| error.to_string()))
-    }
-}
-
 /// Hands every record of a section to `take`; `None` when the section is damaged. Records of other
 /// classes and of types that only messages carry are left out.
 pub(crate) fn read_section(
     section: RecordSection<'_, Vec<u8>>,
     take: &mut dyn FnMut(Name, Ttl, RecordData),
 ) -> Option<()> {
+    read_section_raw(section, &mut |name, ttl, data, _| take(name, ttl, data))
+}
+
+/// What takes records with their spelling.
+pub(crate) type RawSink<'s> = &'s mut dyn FnMut(Name, Ttl, RecordData, &[u8]);
+
+/// As [`read_section`], and with the data as the server spells it: upper case in names and the cuts of
+/// texts are kept. Whoever wants to delete exactly this record has to say exactly this.
+pub(crate) fn read_section_raw(section: RecordSection<'_, Vec<u8>>, take: RawSink<'_>) -> Option<()> {
+    let mut wire = Vec::new();
     for record in section {
         let record = record.ok()?;
         let rtype = RecordType(record.rtype().to_int());
@@ -140,9 +130,9 @@ pub(crate) fn read_section(
         // RFC 2181 section 8: a TTL with the highest bit set counts as 0.
         let ttl = Ttl::from_seconds(record.ttl().as_secs()).or_else(|_| Ttl::from_seconds(0)).ok()?;
         let record = record.to_any_record::<AllRecordData<_, ParsedName<_>>>().ok()?;
-        let mut wire = Vec::new();
-        record.data().compose_canonical_rdata(&mut wire).ok()?;
-        take(name, ttl, RecordData::from_wire(rtype, &wire).ok()?);
+        wire.clear();
+        record.data().compose_rdata(&mut wire).ok()?;
+        take(name, ttl, RecordData::from_wire(rtype, &wire).ok()?, &wire);
     }
     Some(())
 }

@@ -6,7 +6,8 @@
 //! change, bring it up to date.
 
 use crate::authority::Authority;
-use crate::message::{ClientSigner, OPCODE_NOTIFY, Question, random_id};
+use crate::message::{OPCODE_NOTIFY, Question, random_id};
+use crate::tsig_client::ClientSigner;
 use crate::zone::ZoneSnapshot;
 use domain::base::Message;
 use std::collections::HashMap;

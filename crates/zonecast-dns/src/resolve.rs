@@ -5,8 +5,11 @@
 //! UDP to TCP), and every outcome that is not an answer has a name, so "the server is down" is never
 //! mistaken for "the record is gone".
 
-use crate::message::{ClientSigner, OPCODE_QUERY, Question, RRsets, ResponseCode, random_id, read_section};
+use crate::message::{
+    OPCODE_QUERY, Question, RRsets, ResponseCode, random_id, read_section, read_section_raw,
+};
 use crate::tsig::TsigKey;
+use crate::tsig_client::{ClientSigner, TsigFault};
 use domain::base::Message;
 use std::collections::BTreeMap;
 use std::io;
@@ -52,6 +55,8 @@ pub struct Answer {
     pub answer: Vec<RRset>,
     /// The authority section.
     pub authority: Vec<RRset>,
+    /// The additional section as far as it could be read: glue, among others.
+    pub additional: Vec<RRset>,
     /// From the first packet sent to the answer read.
     pub elapsed: Duration,
 }
@@ -94,6 +99,14 @@ pub enum QueryError {
         /// The server's code.
         rcode: ResponseCode,
     },
+    /// The server says what is wrong with our signature.
+    #[error("{server}: {fault}")]
+    KeyRefused {
+        /// Who was asked.
+        server: SocketAddr,
+        /// What it says.
+        fault: TsigFault,
+    },
     /// The answer is not signed, or not by the key.
     #[error("the answer of {server} is not signed as it should be: {reason}")]
     BadSignature {
@@ -131,6 +144,25 @@ pub async fn query(
 
 /// Takes a whole zone from a server, in canonical order. With a key, request and answers are signed.
 pub async fn axfr(server: SocketAddr, zone: &Name, key: Option<&TsigKey>) -> Result<Vec<RRset>, QueryError> {
+    let mut sets: BTreeMap<(Name, RecordType), (Ttl, Vec<RecordData>)> = BTreeMap::new();
+    let take = |name, ttl, data: RecordData, _: &[u8]| {
+        let set = sets.entry((name, data.rtype())).or_insert_with(|| (ttl, Vec::with_capacity(1)));
+        set.0 = set.0.min(ttl);
+        set.1.push(data);
+    };
+    axfr_raw(server, zone, key, take).await?;
+    let sets = sets.into_iter();
+    Ok(sets.map(|((name, rtype), (ttl, values))| RRset::new(name, rtype, ttl, values)).collect())
+}
+
+/// As [`axfr`], record by record in the server's order, each with its data as the server spells it.
+/// What was handed out counts only when the whole transfer ended well.
+pub async fn axfr_raw(
+    server: SocketAddr,
+    zone: &Name,
+    key: Option<&TsigKey>,
+    mut take: impl FnMut(Name, Ttl, RecordData, &[u8]) + Send,
+) -> Result<(), QueryError> {
     let rtype = crate::answer::TYPE_AXFR;
     let question = Question {
         opcode: OPCODE_QUERY,
@@ -144,7 +176,6 @@ pub async fn axfr(server: SocketAddr, zone: &Name, key: Option<&TsigKey>) -> Res
     let mut request = question.compose(id);
     let unreachable = |source| QueryError::Unreachable { server, source };
     let malformed = |reason: &str| QueryError::Malformed { server, reason: reason.to_owned() };
-    let bad_signature = |reason| QueryError::BadSignature { server, reason };
     let mut signer = ClientSigner::sign(key, &mut request).ok_or_else(|| malformed("request too long"))?;
 
     let late = |_| QueryError::Timeout(server);
@@ -156,18 +187,27 @@ pub async fn axfr(server: SocketAddr, zone: &Name, key: Option<&TsigKey>) -> Res
         let read = timeout(TRANSFER_WAIT, read_framed(&mut stream));
         let octets = read.await.map_err(late)?.map_err(unreachable)?;
         let mut message = Message::from_octets(octets).map_err(|_| malformed("too short"))?;
-        signer.check(&mut message).map_err(bad_signature)?;
         let header = message.header();
         if header.id() != id || !header.qr() {
             return Err(malformed("another id"));
         }
-        if header.rcode().to_int() != 0 {
-            return Err(QueryError::Refused { server, rcode: ResponseCode(header.rcode().to_int()) });
+        let refused = (header.rcode().to_int() != 0).then(|| ResponseCode(header.rcode().to_int()));
+        match (signer.check(&mut message), refused) {
+            (Err(fault @ TsigFault::Refused { .. }), _) => {
+                return Err(QueryError::KeyRefused { server, fault });
+            }
+            // A refusal need not be signed to be believed.
+            (_, Some(rcode)) => return Err(QueryError::Refused { server, rcode }),
+            (Err(fault), None) => return Err(bad_signature(server, fault)),
+            (Ok(()), None) => {}
         }
-        transfer.take(&message).map_err(malformed)?;
+        transfer.take(&message, &mut take).map_err(malformed)?;
     }
-    signer.finish().map_err(bad_signature)?;
-    Ok(transfer.finish())
+    signer.finish().map_err(|fault| bad_signature(server, fault))
+}
+
+fn bad_signature(server: SocketAddr, fault: TsigFault) -> QueryError {
+    QueryError::BadSignature { server, reason: fault.to_string() }
 }
 
 async fn ask_udp(
@@ -234,52 +274,65 @@ async fn read_framed(stream: &mut TcpStream) -> io::Result<Vec<u8>> {
 
 fn read_answer(message: &Message<Vec<u8>>, elapsed: Duration) -> Option<Answer> {
     let header = message.header();
-    let (mut answer, mut authority) = (RRsets::default(), RRsets::default());
+    let (mut answer, mut authority, mut additional) =
+        (RRsets::default(), RRsets::default(), RRsets::default());
     read_section(message.answer().ok()?, &mut |name, ttl, data| answer.take(name, ttl, data))?;
     read_section(message.authority().ok()?, &mut |name, ttl, data| authority.take(name, ttl, data))?;
+    // Only who looks for glue looks here; what cannot be read must not spoil the answer.
+    if let Ok(section) = message.additional() {
+        let _ = read_section(section, &mut |name, ttl, data| additional.take(name, ttl, data));
+    }
     Some(Answer {
         rcode: ResponseCode(header.rcode().to_int()),
         authoritative: header.aa(),
         truncated: header.tc(),
         answer: answer.finish(),
         authority: authority.finish(),
+        additional: additional.finish(),
         elapsed,
     })
 }
+
+/// What takes the records of a transfer.
+type Sink<'s> = &'s mut (dyn FnMut(Name, Ttl, RecordData, &[u8]) + Send);
 
 /// A zone on its way in: from its SOA to the same SOA again.
 struct IncomingZone<'z> {
     zone: &'z Name,
     soa: Option<RecordData>,
-    sets: BTreeMap<(Name, RecordType), (Ttl, Vec<RecordData>)>,
     records: usize,
     done: bool,
 }
 
 impl<'z> IncomingZone<'z> {
     fn new(zone: &'z Name) -> IncomingZone<'z> {
-        IncomingZone { zone, soa: None, sets: BTreeMap::new(), records: 0, done: false }
+        IncomingZone { zone, soa: None, records: 0, done: false }
     }
 
-    fn take(&mut self, message: &Message<Vec<u8>>) -> Result<(), &'static str> {
+    fn take(&mut self, message: &Message<Vec<u8>>, sink: Sink<'_>) -> Result<(), &'static str> {
         let section = message.answer().map_err(|_| "no answer section")?;
         let mut fault = None;
-        let read = read_section(section, &mut |name, ttl, data| {
-            fault = fault.or_else(|| self.record(name, ttl, data).err());
+        let read = read_section_raw(section, &mut |name, ttl, data, raw| {
+            match self.record(&name, &data) {
+                Ok(true) => sink(name, ttl, data, raw),
+                Ok(false) => {}
+                Err(words) => fault = fault.or(Some(words)),
+            };
         });
         read.ok_or("a record is damaged")?;
         fault.map_or(Ok(()), Err)
     }
 
-    fn record(&mut self, name: Name, ttl: Ttl, data: RecordData) -> Result<(), &'static str> {
+    /// Whether the record belongs to the zone; the closing SOA is the first one once more.
+    fn record(&mut self, name: &Name, data: &RecordData) -> Result<bool, &'static str> {
         let is_soa = data.rtype() == RecordType::SOA;
         match &self.soa {
-            None if !is_soa || name != *self.zone => return Err("it does not begin with the SOA record"),
+            None if !is_soa || name != self.zone => return Err("it does not begin with the SOA record"),
             None => self.soa = Some(data.clone()),
             Some(_) if self.done => return Err("records after the closing SOA record"),
             Some(first) if is_soa => {
                 self.done = true;
-                return if *first == data { Ok(()) } else { Err("the zone changed while it was sent") };
+                return if first == data { Ok(false) } else { Err("the zone changed while it was sent") };
             }
             Some(_) if !name.is_within(self.zone) => return Err("a record outside the zone"),
             Some(_) => {}
@@ -288,14 +341,6 @@ impl<'z> IncomingZone<'z> {
         if self.records > TRANSFER_RECORDS_MAX {
             return Err("too many records");
         }
-        let set = self.sets.entry((name, data.rtype())).or_insert_with(|| (ttl, Vec::with_capacity(1)));
-        set.0 = set.0.min(ttl);
-        set.1.push(data);
-        Ok(())
-    }
-
-    fn finish(self) -> Vec<RRset> {
-        let sets = self.sets.into_iter();
-        sets.map(|((name, rtype), (ttl, values))| RRset::new(name, rtype, ttl, values)).collect()
+        Ok(true)
     }
 }

@@ -19,18 +19,29 @@ use zonecast_core::Name;
 /// The room a TSIG record needs at most: two names, fixed fields and the longest MAC.
 pub(crate) const TSIG_ROOM: usize = 255 + 10 + 30 + 16 + 64 + 6;
 
-/// The hash a key signs with.
+/// The hash a key signs with: every HMAC of RFC 8945 section 6. As a client all of them are spoken;
+/// the embedded authority takes SHA-1, -256, -384 and -512 at full length.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum TsigAlgorithm {
+    /// For very old peers only; broken as a hash, not yet as an HMAC.
+    HmacMd5,
     /// For old peers only.
     HmacSha1,
+    /// Rare.
+    HmacSha224,
     /// What everybody speaks.
     #[default]
     HmacSha256,
+    /// SHA-256 cut to 128 bits.
+    HmacSha256Cut128,
     /// Longer.
     HmacSha384,
+    /// SHA-384 cut to 192 bits.
+    HmacSha384Cut192,
     /// Longest.
     HmacSha512,
+    /// SHA-512 cut to 256 bits.
+    HmacSha512Cut256,
 }
 
 /// A TSIG key. Its secret is never printed.
@@ -39,7 +50,8 @@ pub struct TsigKey {
     name: Name,
     algorithm: TsigAlgorithm,
     secret: Arc<[u8]>,
-    key: Arc<Key>,
+    /// For signing as a server; `None` where `domain` does not know the algorithm.
+    key: Option<Arc<Key>>,
 }
 
 /// Why a key was not taken.
@@ -49,7 +61,9 @@ pub enum TsigKeyError {
     #[error("the TSIG secret is not base64 text of at least one byte")]
     BadSecret,
     /// Not one of the algorithms known here.
-    #[error("{0:?} is not a known TSIG algorithm (hmac-sha1, -sha256, -sha384, -sha512)")]
+    #[error(
+        "{0:?} is not a known TSIG algorithm (hmac-sha256, hmac-sha512, hmac-sha384, -sha224, -sha1, -md5)"
+    )]
     UnknownAlgorithm(String),
 }
 
@@ -62,9 +76,9 @@ impl TsigKey {
         let (Ok(key_name), false) = (key_name, secret.is_empty()) else {
             return Err(TsigKeyError::BadSecret);
         };
-        let key = Key::new(algorithm.to_domain(), &secret, key_name, None, None);
-        let key = key.map_err(|_| TsigKeyError::BadSecret)?;
-        Ok(TsigKey { name, algorithm, secret: secret.into(), key: Arc::new(key) })
+        let key = algorithm.to_domain().map(|algorithm| Key::new(algorithm, &secret, key_name, None, None));
+        let key = key.transpose().map_err(|_| TsigKeyError::BadSecret)?;
+        Ok(TsigKey { name, algorithm, secret: secret.into(), key: key.map(Arc::new) })
     }
 
     /// A key of a secret in base64, as key files and panels hold it.
@@ -88,7 +102,7 @@ impl TsigKey {
         &self.secret
     }
 
-    pub(crate) fn key(&self) -> Arc<Key> {
+    fn server_key(&self) -> Option<Arc<Key>> {
         self.key.clone()
     }
 }
@@ -108,37 +122,80 @@ impl PartialEq for TsigKey {
 impl Eq for TsigKey {}
 
 impl TsigAlgorithm {
-    fn to_domain(self) -> Algorithm {
+    fn to_domain(self) -> Option<Algorithm> {
         match self {
-            TsigAlgorithm::HmacSha1 => Algorithm::Sha1,
-            TsigAlgorithm::HmacSha256 => Algorithm::Sha256,
-            TsigAlgorithm::HmacSha384 => Algorithm::Sha384,
-            TsigAlgorithm::HmacSha512 => Algorithm::Sha512,
+            TsigAlgorithm::HmacSha1 => Some(Algorithm::Sha1),
+            TsigAlgorithm::HmacSha256 => Some(Algorithm::Sha256),
+            TsigAlgorithm::HmacSha384 => Some(Algorithm::Sha384),
+            TsigAlgorithm::HmacSha512 => Some(Algorithm::Sha512),
+            _ => None,
         }
     }
+
+    /// The text people write, and the label on the wire.
+    fn as_str(self) -> &'static str {
+        match self {
+            TsigAlgorithm::HmacMd5 => "hmac-md5",
+            TsigAlgorithm::HmacSha1 => "hmac-sha1",
+            TsigAlgorithm::HmacSha224 => "hmac-sha224",
+            TsigAlgorithm::HmacSha256 => "hmac-sha256",
+            TsigAlgorithm::HmacSha256Cut128 => "hmac-sha256-128",
+            TsigAlgorithm::HmacSha384 => "hmac-sha384",
+            TsigAlgorithm::HmacSha384Cut192 => "hmac-sha384-192",
+            TsigAlgorithm::HmacSha512 => "hmac-sha512",
+            TsigAlgorithm::HmacSha512Cut256 => "hmac-sha512-256",
+        }
+    }
+
+    /// The algorithm's domain name on the wire.
+    pub(crate) fn wire_name(self) -> Vec<u8> {
+        let suffix: &[u8] = match self {
+            TsigAlgorithm::HmacMd5 => b"\x07sig-alg\x03reg\x03int\0",
+            _ => b"\0",
+        };
+        let label = self.as_str().as_bytes();
+        [&[label.len() as u8], label, suffix].concat()
+    }
+
+    /// Bytes of a signature.
+    pub(crate) fn mac_len(self) -> usize {
+        match self {
+            TsigAlgorithm::HmacMd5 | TsigAlgorithm::HmacSha256Cut128 => 16,
+            TsigAlgorithm::HmacSha1 => 20,
+            TsigAlgorithm::HmacSha384Cut192 => 24,
+            TsigAlgorithm::HmacSha224 => 28,
+            TsigAlgorithm::HmacSha256 | TsigAlgorithm::HmacSha512Cut256 => 32,
+            TsigAlgorithm::HmacSha384 => 48,
+            TsigAlgorithm::HmacSha512 => 64,
+        }
+    }
+
+    const ALL: [TsigAlgorithm; 9] = [
+        TsigAlgorithm::HmacMd5,
+        TsigAlgorithm::HmacSha1,
+        TsigAlgorithm::HmacSha224,
+        TsigAlgorithm::HmacSha256,
+        TsigAlgorithm::HmacSha256Cut128,
+        TsigAlgorithm::HmacSha384,
+        TsigAlgorithm::HmacSha384Cut192,
+        TsigAlgorithm::HmacSha512,
+        TsigAlgorithm::HmacSha512Cut256,
+    ];
 }
 
 impl fmt::Display for TsigAlgorithm {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            TsigAlgorithm::HmacSha1 => "hmac-sha1",
-            TsigAlgorithm::HmacSha256 => "hmac-sha256",
-            TsigAlgorithm::HmacSha384 => "hmac-sha384",
-            TsigAlgorithm::HmacSha512 => "hmac-sha512",
-        })
+        f.write_str(self.as_str())
     }
 }
 
 impl FromStr for TsigAlgorithm {
     type Err = TsigKeyError;
     fn from_str(text: &str) -> Result<TsigAlgorithm, TsigKeyError> {
-        match text.trim_end_matches('.').to_ascii_lowercase().as_str() {
-            "hmac-sha1" => Ok(TsigAlgorithm::HmacSha1),
-            "hmac-sha256" => Ok(TsigAlgorithm::HmacSha256),
-            "hmac-sha384" => Ok(TsigAlgorithm::HmacSha384),
-            "hmac-sha512" => Ok(TsigAlgorithm::HmacSha512),
-            _ => Err(TsigKeyError::UnknownAlgorithm(text.to_owned())),
-        }
+        let word = text.trim().trim_end_matches('.').to_ascii_lowercase();
+        let word = word.strip_suffix(".sig-alg.reg.int").unwrap_or(&word);
+        let found = TsigAlgorithm::ALL.into_iter().find(|algorithm| algorithm.as_str() == word);
+        found.ok_or_else(|| TsigKeyError::UnknownAlgorithm(text.to_owned()))
     }
 }
 
@@ -156,8 +213,8 @@ impl Signer {
     pub(crate) fn check(request: &[u8], key: Option<&TsigKey>) -> Result<Signer, Vec<u8>> {
         let Ok(mut message) = Message::from_octets(request.to_vec()) else { return Ok(Signer::Plain) };
         let now = Time48::now();
-        let checked = match key {
-            Some(key) => ServerSequence::request(&key.key(), &mut message, now),
+        let checked = match key.and_then(TsigKey::server_key) {
+            Some(key) => ServerSequence::request(&key, &mut message, now),
             None => ServerSequence::request(&NoKeys, &mut message, now),
         };
         match checked {
@@ -280,7 +337,7 @@ mod tests {
             TsigKey::new(Name::parse(name).unwrap(), TsigAlgorithm::HmacSha256, vec![secret; 32]).unwrap()
         };
         let mut request = vec![0, 7, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 1, b'a', 0, 0, 6, 0, 1];
-        let signed = crate::message::ClientSigner::sign(Some(&key("k", 1)), &mut request);
+        let signed = crate::tsig_client::ClientSigner::sign(Some(&key("k", 1)), &mut request);
         assert!(signed.is_some());
         assert!(Signer::check(&request, Some(&key("k", 1))).is_ok_and(|signer| signer.is_signed()));
         let error = |with: Option<TsigKey>| {

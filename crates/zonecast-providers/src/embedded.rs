@@ -5,8 +5,10 @@
 //! UPDATE, another host) is no conflict; the same RRset is. A call is one transaction and one serial,
 //! however many changes it has; changes that cannot stand are taken out of it first.
 
+use crate::fields::{Kind, no_more_to_check, one};
 use crate::{ErrorClass, Outcome, Provider, ProviderError, TestReport, ZoneRef, ZoneSeed};
 use async_trait::async_trait;
+use std::sync::Arc;
 use zonecast_core::{
     Capabilities, Change, Guard, Name, Observed, ObservedRRset, ObservedValue, RRset, RecordType, Serial, Ttl,
 };
@@ -16,6 +18,22 @@ use zonecast_dns::{
 
 /// How often a change is tried again because the zone moved elsewhere meanwhile.
 const TRIES: usize = 16;
+
+/// Zonecast itself, for the list of kinds.
+pub fn kind() -> Kind {
+    Kind {
+        name: "embedded",
+        label: "Zonecast itself",
+        fields: &[],
+        capabilities: capabilities(),
+        docs: "docs/providers/embedded.md",
+        check: no_more_to_check,
+        connect: |_, deps| match &deps.authority {
+            Some(authority) => Ok(Arc::new(Embedded::new(authority.clone(), deps.dns_servers.clone()))),
+            None => Err(one("provider", "no authority runs in this process".to_owned())),
+        },
+    }
+}
 
 /// The zones of this process (or of this cluster).
 pub struct Embedded {
@@ -29,7 +47,7 @@ impl Embedded {
         Embedded { authority, dns_servers }
     }
 
-    fn snapshot(&self, zone: &ZoneRef) -> Result<std::sync::Arc<ZoneSnapshot>, ProviderError> {
+    fn snapshot(&self, zone: &ZoneRef) -> Result<Arc<ZoneSnapshot>, ProviderError> {
         self.authority.snapshot(&zone.name).ok_or_else(|| no_such_zone(zone))
     }
 

@@ -1,70 +1,30 @@
 //! What a person has to fill in to connect a service: the form, its validation and `provider list`
-//! all come from here.
+//! all come from here, and each form stands in the file of its adapter.
 //!
 //! [`validate`] takes settings as they came in (API, CLI, file) and gives them back normalised, the
 //! secrets apart; [`connect`] makes a [`Provider`] of them. Neither calls anybody.
 
-use crate::embedded::{self, Embedded};
-use crate::http::canonical_endpoint;
-use crate::powerdns::{self, PowerDns};
+mod field;
+mod url;
+mod words;
+
+pub use field::Field;
+pub use url::{is_same_endpoint, normalise_url, normalise_urls};
+
 use crate::tls::Trust;
 use crate::{Provider, ProviderError};
+use crate::{cloudflare, coredns, embedded, hestiacp, powerdns, rfc2136, route53};
 use secrecy::{ExposeSecret, SecretString};
 use serde::Serialize;
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use words::unknown_words;
 use zonecast_core::Capabilities;
 use zonecast_dns::Authority;
 
-/// One field of a service's form.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize)]
-pub struct Field {
-    /// The setting's name, as in the API and in files.
-    pub name: &'static str,
-    /// What the form says.
-    pub label: &'static str,
-    /// One sentence of help.
-    pub help: &'static str,
-    /// Whether it must be given.
-    pub required: bool,
-    /// Whether it is a secret: write-only, never shown.
-    pub secret: bool,
-    /// Whether it says where the secrets are sent: changing it voids them.
-    #[serde(skip)]
-    pub is_endpoint: bool,
-    /// Used where nothing is given.
-    #[serde(skip)]
-    pub default: Option<&'static str>,
-}
-
-impl Field {
-    /// Reads one value; `Err` is a sentence for the form.
-    fn read(&self, value: Option<&Value>) -> Result<Option<String>, String> {
-        let text = match value {
-            None | Some(Value::Null) => String::new(),
-            Some(Value::String(text)) => text.trim().to_owned(),
-            Some(Value::Number(number)) => number.to_string(),
-            Some(_) => return Err(format!("{} is a text", self.label)),
-        };
-        if text.is_empty() {
-            return match (self.required, self.default) {
-                (true, _) => Err(format!("{} is required: {}", self.label, self.help)),
-                (false, default) => Ok(default.map(str::to_owned)),
-            };
-        }
-        if text.len() > 8192 || text.chars().any(char::is_control) {
-            return Err(format!("{} is one line of at most 8192 characters", self.label));
-        }
-        if self.secret && text == "KEEP" {
-            return Err(format!(
-                "{} is the word KEEP, and there is none to keep: give the secret",
-                self.label
-            ));
-        }
-        if self.is_endpoint { normalise_url(&text).map(Some) } else { Ok(Some(text)) }
-    }
-}
+/// Makes a provider of valid settings, or says which field cannot be.
+pub type Connect = fn(&Settings, &Deps) -> Result<Arc<dyn Provider>, Vec<FieldError>>;
 
 /// A kind of service.
 #[derive(Clone, Serialize)]
@@ -81,6 +41,17 @@ pub struct Kind {
     /// Its page in `docs/`.
     #[serde(skip)]
     pub docs: &'static str,
+    /// What no field can check alone; may spell a setting anew.
+    #[serde(skip)]
+    pub check: fn(&mut Settings) -> Vec<FieldError>,
+    /// Makes the provider of settings that passed [`validate`].
+    #[serde(skip)]
+    pub connect: Connect,
+}
+
+/// For kinds whose fields can be checked one by one.
+pub(crate) fn no_more_to_check(_: &mut Settings) -> Vec<FieldError> {
+    Vec::new()
 }
 
 /// What is wrong with one field.
@@ -102,6 +73,18 @@ pub struct Settings {
     pub secrets: BTreeMap<String, SecretString>,
 }
 
+impl Settings {
+    /// A plain setting; empty where none is given.
+    pub fn plain(&self, name: &str) -> &str {
+        self.plain.get(name).map(String::as_str).unwrap_or_default()
+    }
+
+    /// A secret; empty where none is given.
+    pub fn secret(&self, name: &str) -> SecretString {
+        self.secrets.get(name).map(ExposeSecret::expose_secret).unwrap_or_default().into()
+    }
+}
+
 /// What a provider may need of its surroundings.
 #[derive(Clone, Default)]
 pub struct Deps {
@@ -113,53 +96,16 @@ pub struct Deps {
     pub dns_servers: Vec<String>,
 }
 
-const POWERDNS_FIELDS: &[Field] = &[
-    Field {
-        name: "server_url",
-        label: "Server URL",
-        help: "where the API of PowerDNS answers, such as https://pdns.example.com:8081",
-        required: true,
-        secret: false,
-        is_endpoint: true,
-        default: None,
-    },
-    Field {
-        name: "api_key",
-        label: "API Key",
-        help: "api-key in pdns.conf",
-        required: true,
-        secret: true,
-        is_endpoint: false,
-        default: None,
-    },
-    Field {
-        name: "server_id",
-        label: "Server ID",
-        help: "localhost, unless a proxy in front renames it",
-        required: false,
-        secret: false,
-        is_endpoint: false,
-        default: Some("localhost"),
-    },
-];
-
 /// Every kind that can be connected, in the order of the form. `memory` is for tests and not here.
 pub fn kinds() -> Vec<Kind> {
     vec![
-        Kind {
-            name: "embedded",
-            label: "Zonecast itself",
-            fields: &[],
-            capabilities: embedded::capabilities(),
-            docs: "docs/providers/embedded.md",
-        },
-        Kind {
-            name: "powerdns",
-            label: "PowerDNS",
-            fields: POWERDNS_FIELDS,
-            capabilities: powerdns::capabilities(),
-            docs: "docs/providers/powerdns.md",
-        },
+        embedded::kind(),
+        powerdns::kind(),
+        cloudflare::kind(),
+        hestiacp::kind(),
+        route53::kind(),
+        coredns::kind(),
+        rfc2136::kind(),
     ]
 }
 
@@ -191,30 +137,15 @@ pub fn validate(kind: &str, settings: &Map<String, Value>) -> Result<Settings, V
             Err(message) => errors.push(FieldError { field: field.name.to_owned(), message }),
         }
     }
+    if errors.is_empty() {
+        errors = (kind.check)(&mut valid);
+    }
     if errors.is_empty() { Ok(valid) } else { Err(errors) }
 }
 
 /// Makes the provider. Nothing is sent: whether it works is what `test` finds out.
 pub fn connect(kind: &str, settings: &Settings, deps: &Deps) -> Result<Arc<dyn Provider>, Vec<FieldError>> {
-    let kind = known(kind)?;
-    let plain = |name: &str| settings.plain.get(name).map(String::as_str).unwrap_or_default();
-    let secret = |name: &str| {
-        let value = settings.secrets.get(name).map(ExposeSecret::expose_secret).unwrap_or_default();
-        SecretString::from(value)
-    };
-    match kind.name {
-        "powerdns" => {
-            let server =
-                PowerDns::new(plain("server_url"), plain("server_id"), secret("api_key"), &deps.trust);
-            let server = server.map_err(|message| one("server_url", message))?;
-            Ok(Arc::new(server))
-        }
-        "embedded" => match &deps.authority {
-            Some(authority) => Ok(Arc::new(Embedded::new(authority.clone(), deps.dns_servers.clone()))),
-            None => Err(one("provider", "no authority runs in this process".to_owned())),
-        },
-        other => Err(one("provider", format!("{other} cannot be connected"))),
-    }
+    (known(kind)?.connect)(settings, deps)
 }
 
 /// The whole of `provider list`.
@@ -229,7 +160,8 @@ fn known(name: &str) -> Result<Kind, Vec<FieldError>> {
     })
 }
 
-fn one(field: &str, message: String) -> Vec<FieldError> {
+/// One field is wrong.
+pub(crate) fn one(field: &str, message: String) -> Vec<FieldError> {
     vec![FieldError { field: field.to_owned(), message }]
 }
 
@@ -237,65 +169,6 @@ impl From<FieldError> for ProviderError {
     fn from(error: FieldError) -> ProviderError {
         ProviderError::new(crate::ErrorClass::Rejected, error.to_string())
     }
-}
-
-/// Normalises a URL so that a person sees what will be used: scheme and host in lower case, no slash
-/// at the end, the path kept, the port kept as typed.
-///
-/// `HTTPS://PDNS.example.com:443/api/` becomes `https://pdns.example.com:443/api`.
-fn normalise_url(text: &str) -> Result<String, String> {
-    if !text.contains("://") {
-        return Err(format!("{text:?} has no scheme: write https://{text} or http://{text}"));
-    }
-    let url = reqwest::Url::parse(text).map_err(|error| format!("{text:?} is not a URL: {error}"))?;
-    if !matches!(url.scheme(), "http" | "https") {
-        return Err(format!("{}:// is not spoken here: write https:// or http://", url.scheme()));
-    }
-    if !url.username().is_empty() || url.password().is_some() {
-        return Err("user and password do not belong into the URL".to_owned());
-    }
-    if url.query().is_some() || url.fragment().is_some() {
-        return Err("the URL ends before ? and #".to_owned());
-    }
-    let host = url.host_str().ok_or("the URL names no host")?;
-    let rest = text.split_once("://").map(|(_, rest)| rest).unwrap_or_default();
-    let authority = rest.split('/').next().unwrap_or_default();
-    let typed = authority.rsplit_once(':').map(|(_, port)| port).filter(|port| port.parse::<u16>().is_ok());
-    let port = typed.map(|port| format!(":{port}")).unwrap_or_default();
-    Ok(format!("{}://{host}{port}{}", url.scheme(), url.path().trim_end_matches('/')))
-}
-
-/// A sentence about an unknown word, with the nearest known one.
-fn unknown_words(start: &str, word: &str, known: &[&str]) -> String {
-    let nearest = known.iter().min_by_key(|candidate| distance(word, candidate));
-    match nearest {
-        Some(near) if distance(word, near) <= word.len().max(near.len()) / 2 => {
-            format!("{start}: did you mean {near}?")
-        }
-        Some(_) => format!("{start}; it has {}", known.join(", ")),
-        None => format!("{start}; it has none"),
-    }
-}
-
-/// How many letters differ (Levenshtein).
-fn distance(a: &str, b: &str) -> usize {
-    let b: Vec<char> = b.chars().collect();
-    let mut row: Vec<usize> = (0..=b.len()).collect();
-    for (i, left) in a.chars().enumerate() {
-        let mut corner = row[0];
-        row[0] = i + 1;
-        for (j, right) in b.iter().enumerate() {
-            let cost = corner + usize::from(left != *right);
-            corner = row[j + 1];
-            row[j + 1] = cost.min(corner + 1).min(row[j] + 1);
-        }
-    }
-    row[b.len()]
-}
-
-/// Whether two URLs lead to the same place, however they are spelled.
-pub fn is_same_endpoint(a: &str, b: &str) -> bool {
-    canonical_endpoint(a) == canonical_endpoint(b)
 }
 
 #[cfg(test)]

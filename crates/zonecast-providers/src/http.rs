@@ -73,7 +73,7 @@ impl Http {
         // Reading the system's roots costs milliseconds, so plain endpoints do without them.
         let config = match endpoint.starts_with("https://") {
             true => client_config(trust)?,
-            false => client_config(&Trust { ca_pem: None, pinned_sha256: Some([0; 32]) })?,
+            false => client_config(&Trust { pinned_sha256: Some([0; 32]), ..Trust::default() })?,
         };
         builder = builder.tls_backend_preconfigured(config);
         let client = builder.build().map_err(|error| format!("no HTTP client: {}", words(&error)))?;
@@ -207,10 +207,23 @@ pub fn class_of(status: StatusCode, retry_after: Option<Duration>) -> ErrorClass
     }
 }
 
-/// What an answer asks for in Retry-After: seconds or an HTTP date (RFC 9110 section 10.2.3).
+/// What an answer asks for in Retry-After: seconds or an HTTP date (RFC 9110 section 10.2.3). A 429
+/// without it may still say in `Ratelimit` when the quota is full again (Cloudflare).
 pub fn retry_after(response: &Response) -> Option<Duration> {
-    let text = response.headers().get(header::RETRY_AFTER)?.to_str().ok()?.trim();
-    parse_retry_after(text, SystemTime::now())
+    let text = |name: header::HeaderName| response.headers().get(name)?.to_str().ok().map(str::trim);
+    let asked = text(header::RETRY_AFTER).and_then(|text| parse_retry_after(text, SystemTime::now()));
+    if asked.is_some() || response.status() != StatusCode::TOO_MANY_REQUESTS {
+        return asked;
+    }
+    parse_ratelimit(text(header::HeaderName::from_static("ratelimit"))?)
+}
+
+/// The longest wait of the limits that have nothing left: `"default";r=0;t=30`.
+fn parse_ratelimit(text: &str) -> Option<Duration> {
+    let spent = text.split(',').filter(|limit| limit.split(';').any(|part| part.trim() == "r=0"));
+    let waits = spent.filter_map(|limit| limit.split(';').find_map(|part| part.trim().strip_prefix("t=")));
+    let seconds = waits.filter_map(|wait| wait.parse::<u64>().ok()).max()?;
+    Some(Duration::from_secs(seconds).min(RETRY_AFTER_MAX))
 }
 
 fn parse_retry_after(text: &str, now: SystemTime) -> Option<Duration> {
@@ -277,6 +290,9 @@ mod tests {
         assert_eq!(read("Sat, 21 Nov 2026 10:00:00 GMT"), Some(0));
         assert_eq!(read("999999999999"), Some(RETRY_AFTER_MAX.as_secs()));
         assert_eq!(read("soon"), None);
+        let spent = parse_ratelimit("\"default\";r=50;t=90, \"burst\";r=0;t=30");
+        assert_eq!(spent, Some(Duration::from_secs(30)));
+        assert_eq!(parse_ratelimit("\"default\";r=50;t=90"), None);
     }
 
     #[test]

@@ -5,14 +5,22 @@
 //! or jobs: it reads RRsets, applies changes to RRsets, and tells errors apart by what the caller
 //! should do about them.
 
+pub mod cloudflare;
 pub mod conformance;
+pub mod coredns;
+pub mod dnssec;
 pub mod embedded;
 pub mod fields;
+pub mod hestiacp;
 pub mod http;
 pub mod memory;
 pub mod powerdns;
 pub mod redact;
+pub mod rfc2136;
+pub mod route53;
 pub mod tls;
+mod turn;
+mod vet;
 
 use async_trait::async_trait;
 use std::time::{Duration, Instant};
@@ -182,6 +190,14 @@ pub trait Provider: Send + Sync {
     async fn dns_servers(&self, zone: &ZoneRef) -> Vec<String> {
         let _ = zone;
         Vec::new()
+    }
+
+    /// DNSKEY and DS of the zone, for its registrar; `None` where the service could sign it and does
+    /// not. Read only: nothing is switched on or off. `Unsupported` where the service signs nothing or
+    /// cannot tell; `capabilities().dnssec` says beforehand that it can.
+    async fn dnssec(&self, zone: &ZoneRef) -> Result<Option<dnssec::Signed>, ProviderError> {
+        let _ = zone;
+        Err(ProviderError::new(ErrorClass::Unsupported, "this provider does not tell keys of a zone"))
     }
 
     /// The zone's identity at this connection, for `physical_id`: canonical endpoint and zone id.

@@ -19,16 +19,18 @@ mod read;
 mod wire;
 mod write;
 
+use crate::dnssec::Signed;
+use crate::fields::{Field, Kind, no_more_to_check, normalise_url, one};
 use crate::http::{Answer, Http, canonical_endpoint};
 use crate::redact::{Redactor, url_encode};
 use crate::tls::Trust;
+use crate::turn::turn_of;
 use crate::{ErrorClass, Outcome, Provider, ProviderError, TestReport, ZoneRef, ZoneSeed};
 use async_trait::async_trait;
 use futures_util::{StreamExt, stream};
 use reqwest::{Method, RequestBuilder};
 use secrecy::{ExposeSecret, SecretString};
-use std::collections::HashMap;
-use std::sync::{Arc, LazyLock, Mutex, PoisonError, Weak};
+use std::sync::Arc;
 use wire::{OUR_ACCOUNT, ZoneInfo, in_path, seed_rrset, zone_id};
 use zonecast_core::{Capabilities, Change, Guard, Name, Observed, RRset, RecordData, RecordType, Ttl};
 
@@ -36,6 +38,37 @@ use zonecast_core::{Capabilities, Change, Guard, Name, Observed, RRset, RecordDa
 const PARALLEL: usize = 8;
 /// Batches up to this many names are flushed from the packet cache.
 const FLUSH_MAX: usize = 50;
+
+const FIELDS: &[Field] = &[
+    Field::required(
+        "server_url",
+        "Server URL",
+        "where the API of PowerDNS answers, such as https://pdns.example.com:8081",
+    )
+    .endpoint()
+    .spelled(normalise_url),
+    Field::required("api_key", "API Key", "api-key in pdns.conf").secret(),
+    Field::optional("server_id", "Server ID", "localhost, unless a proxy in front renames it")
+        .or("localhost"),
+];
+
+/// PowerDNS, for the list of kinds.
+pub fn kind() -> Kind {
+    Kind {
+        name: "powerdns",
+        label: "PowerDNS",
+        fields: FIELDS,
+        capabilities: capabilities(),
+        docs: "docs/providers/powerdns.md",
+        check: no_more_to_check,
+        connect: |settings, deps| {
+            let (url, id) = (settings.plain("server_url"), settings.plain("server_id"));
+            let server = PowerDns::new(url, id, settings.secret("api_key"), &deps.trust);
+            Ok(Arc::new(server.map_err(|message| one("server_url", message))?))
+        },
+    }
+}
+
 /// One PowerDNS server and a key for it.
 pub struct PowerDns {
     http: Http,
@@ -122,6 +155,25 @@ impl PowerDns {
             return Err(self.refusal(zone, &answer));
         }
         self.http.json(&answer).map_err(|error| about(zone, error))
+    }
+
+    /// The keys of a signed zone. Listed without their private parts, which only the call for one key
+    /// brings; that one is never made.
+    async fn keys(&self, zone: &ZoneRef) -> Result<Option<Signed>, ProviderError> {
+        let path = format!("/zones/{}/cryptokeys", in_path(&self.id_of(zone)));
+        let answer = self.http.send(self.call(Method::GET, &path), zone.deadline).await;
+        let answer = answer.map_err(|failure| about(zone, failure.error))?;
+        if !answer.status.is_success() {
+            return Err(self.refusal(zone, &answer));
+        }
+        let keys: Vec<wire::Cryptokey> = self.http.json(&answer).map_err(|error| about(zone, error))?;
+        if keys.is_empty() && self.info(zone).await?.dnssec {
+            let words = "the zone came signed from elsewhere, its keys are not at this server";
+            return Err(about(zone, ProviderError::new(ErrorClass::Unsupported, words)));
+        }
+        wire::signed(&zone.name, &keys).map_err(|words| {
+            about(zone, ProviderError::new(ErrorClass::Transient, format!("PowerDNS: {words}")))
+        })
     }
 
     /// What follows a write that was taken: empty non-terminals, caches, secondaries. None of it can
@@ -261,6 +313,10 @@ impl Provider for PowerDns {
         }
     }
 
+    async fn dnssec(&self, zone: &ZoneRef) -> Result<Option<Signed>, ProviderError> {
+        self.keys(zone).await
+    }
+
     async fn refresh(&self, zone: &ZoneRef, names: &[Name]) {
         self.flush(zone, names).await;
     }
@@ -281,7 +337,7 @@ pub fn capabilities() -> Capabilities {
         settle_seconds: 25,
         write_concurrency: 1,
         zones: true,
-        dnssec: false,
+        dnssec: true,
         ..Capabilities::unlimited()
     }
 }
@@ -290,18 +346,4 @@ pub fn capabilities() -> Capabilities {
 fn about(zone: &ZoneRef, mut error: ProviderError) -> ProviderError {
     error.message = format!("{}: {}", zone.name, error.message);
     error
-}
-
-/// The lock of one server, however many connections lead to it.
-fn turn_of(base: &str) -> Arc<tokio::sync::Mutex<()>> {
-    static TURNS: LazyLock<Mutex<HashMap<String, Weak<tokio::sync::Mutex<()>>>>> =
-        LazyLock::new(Mutex::default);
-    let mut turns = TURNS.lock().unwrap_or_else(PoisonError::into_inner);
-    turns.retain(|_, turn| turn.strong_count() > 0);
-    if let Some(turn) = turns.get(base).and_then(Weak::upgrade) {
-        return turn;
-    }
-    let turn = Arc::new(tokio::sync::Mutex::new(()));
-    turns.insert(base.to_owned(), Arc::downgrade(&turn));
-    turn
 }

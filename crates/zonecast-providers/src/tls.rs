@@ -5,9 +5,10 @@ use rustls::client::WebPkiServerVerifier;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::{CryptoProvider, ring, verify_tls12_signature, verify_tls13_signature};
 use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
 use rustls::{ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme};
 use sha2::{Digest, Sha256};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 /// Whom to trust at the other end. The default is the system's roots.
@@ -18,6 +19,17 @@ pub struct Trust {
     /// SHA-256 of the one server certificate (DER) to accept, whoever signed it and whatever name it
     /// bears: self-signed panels are common.
     pub pinned_sha256: Option<[u8; 32]>,
+    /// What we show of ourselves, where the other end asks for it.
+    pub client_certificate: Option<ClientCertificate>,
+}
+
+/// A certificate of ours and its key, both files in PEM. They are read when a connection is made.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ClientCertificate {
+    /// The certificate, and those between it and its CA.
+    pub cert_file: PathBuf,
+    /// Its private key.
+    pub key_file: PathBuf,
 }
 
 impl Trust {
@@ -48,7 +60,18 @@ pub(crate) fn client_config(trust: &Trust) -> Result<ClientConfig, String> {
             .build()
             .map_err(|error| format!("no usable CA certificate: {error}"))?,
     };
-    let mut config = builder.dangerous().with_custom_certificate_verifier(verifier).with_no_client_auth();
+    let builder = builder.dangerous().with_custom_certificate_verifier(verifier);
+    let mut config = match &trust.client_certificate {
+        None => builder.with_no_client_auth(),
+        Some(ClientCertificate { cert_file, key_file }) => {
+            let bad = |file: &PathBuf, words: String| format!("{}: {words}", file.display());
+            let chain = CertificateDer::pem_file_iter(cert_file).and_then(Iterator::collect);
+            let chain = chain.map_err(|error| bad(cert_file, error.to_string()))?;
+            let key =
+                PrivateKeyDer::from_pem_file(key_file).map_err(|error| bad(key_file, error.to_string()))?;
+            builder.with_client_auth_cert(chain, key).map_err(|error| bad(cert_file, error.to_string()))?
+        }
+    };
     config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
     Ok(config)
 }
@@ -132,8 +155,8 @@ mod tests {
 
     #[test]
     fn a_broken_ca_is_named() {
-        let trust = Trust { ca_pem: Some("hello".into()), pinned_sha256: None };
+        let trust = Trust { ca_pem: Some("hello".into()), ..Trust::default() };
         assert!(client_config(&trust).unwrap_err().contains("no certificate"));
-        assert!(client_config(&Trust { ca_pem: None, pinned_sha256: Some([0; 32]) }).is_ok());
+        assert!(client_config(&Trust { pinned_sha256: Some([0; 32]), ..Trust::default() }).is_ok());
     }
 }

@@ -41,6 +41,14 @@ story! {
     memory => crate::stages::memory::MemoryStage::new(zonecast_core::Guard::None);
     memory_guarded => crate::stages::memory::MemoryStage::new(zonecast_core::Guard::CompareAndSet);
     embedded => crate::stages::embedded::EmbeddedStage::start().await;
+    hestiacp => crate::stages::hestiacp::HestiaStage::start(crate::stages::hestiacp::By::AccessKey).await;
+    hestiacp_password => crate::stages::hestiacp::HestiaStage::start(crate::stages::hestiacp::By::Password).await;
     powerdns_sqlite => crate::stages::powerdns::PowerDnsStage::start(zonecast_testbed::Backend::Sqlite);
     powerdns_lmdb => crate::stages::powerdns::PowerDnsStage::start(zonecast_testbed::Backend::Lmdb);
+    cloudflare => crate::stages::cloudflare::CloudflareStage::start();
+    route53 => crate::stages::route53::Route53Stage::start();
+    rfc2136_bind => crate::stages::rfc2136::Rfc2136Stage::bind();
+    rfc2136_knot => crate::stages::rfc2136::Rfc2136Stage::knot();
+    coredns_file => crate::stages::coredns::FileStage::start();
+    coredns_secondary => crate::stages::coredns::SecondaryStage::start().await;
 }

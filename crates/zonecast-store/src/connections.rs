@@ -3,6 +3,7 @@
 use crate::Store;
 use crate::codec;
 use crate::error::{DbError, StoreError};
+use crate::idempotency::Remember;
 use crate::model::*;
 use crate::secrets::{MasterKey, Place};
 use crate::sql::{args, statements};
@@ -24,6 +25,10 @@ statements! {
         state = $8, last_error = $9, failures = $10, open_until = $11, updated_at = $12, version = version + 1
         WHERE id = $1 AND version = $2";
     CONNECTION_STATE = "UPDATE connection SET state = $2, last_error = $3, failures = $4, open_until = $5 WHERE id = $1";
+    CONNECTION_NOTE = "UPDATE connection SET state = $2, last_error = $3, failures = $4, open_until = $5
+        WHERE id = $1 AND state <> 'paused'";
+    GROUP_HOLD = "UPDATE connection SET state = 'open', last_error = $2, failures = failures + 1, open_until = $3
+        WHERE budget_group = $1 AND state IN ('ok', 'open', 'probing') AND open_until < $3";
     CONNECTION_NAMED = "SELECT id FROM connection WHERE name = $1";
     CONNECTION_ZONE = "SELECT id FROM zone WHERE connection_id = $1 LIMIT 1";
     CONNECTION_REMOVE = "DELETE FROM connection WHERE id = $1";
@@ -49,6 +54,17 @@ impl Store {
         row: &ConnectionRow,
         audit: &[NewAudit],
     ) -> Result<ConnectionRow, StoreError> {
+        self.add_connection_once(row, audit, None).await
+    }
+
+    /// The same, and its id is remembered under an idempotency key in the same transaction.
+    /// `AlreadyAnswered` when that key has an answer already.
+    pub async fn add_connection_once(
+        &self,
+        row: &ConnectionRow,
+        audit: &[NewAudit],
+        remember: Option<&Remember<'_>>,
+    ) -> Result<ConnectionRow, StoreError> {
         let mut tx = self.db().begin().await?;
         let now = self.clock(&mut tx).await?;
         let mut values = args![row.name.as_str(), row.provider.as_str(), codec::to_json(&row.settings)?];
@@ -69,6 +85,7 @@ impl Store {
         };
         tx.execute(&CONNECTION_SEAL, args![id, seal_all(self.master(), id, &row.secrets)?]).await?;
         crate::audit::insert(&mut tx, audit, now).await?;
+        self.remember_new(&mut tx, remember, id, now).await?;
         let stored = tx.one(&CONNECTION, args![id]).await?;
         let stored = self.connection_row(stored)?;
         tx.commit().await?;
@@ -121,6 +138,26 @@ impl Store {
             0 => Err(StoreError::NotFound { what: "connection", id }),
             _ => Ok(()),
         }
+    }
+
+    /// The same, as the engine finds it: a connection that a person paused (or removed) meanwhile stays so.
+    pub async fn note_connection(
+        &self,
+        id: i64,
+        state: &str,
+        last_error: Option<&str>,
+        failures: i64,
+        open_until: Millis,
+    ) -> Result<(), StoreError> {
+        self.db().execute(&CONNECTION_NOTE, args![id, state, last_error, failures, open_until]).await?;
+        Ok(())
+    }
+
+    /// Opens the breaker of every connection of a budget group until then, in the service's words. What
+    /// is parked or paused stays so, and what waits longer already.
+    pub async fn hold_group(&self, budget_group: &str, words: &str, until: Millis) -> Result<(), StoreError> {
+        self.db().execute(&GROUP_HOLD, args![budget_group, words, until]).await?;
+        Ok(())
     }
 
     /// Removes a connection without zones; with zones it is refused, naming one of them.

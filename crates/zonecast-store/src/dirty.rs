@@ -31,7 +31,9 @@ statements! {
             FROM d CROSS JOIN p WHERE d.id IS NOT NULL)
         SELECT c.budget_group, c.id, z.id, CAST(g.priority AS BIGINT), CAST(g.due AS BIGINT)
         FROM g JOIN zone z ON z.id = g.zone_id JOIN connection c ON c.id = z.connection_id
-        WHERE g.due > 0 AND z.state IN ('ok', 'deleting') AND c.state IN ('ok', 'open', 'probing') AND c.open_until <= $1
+        WHERE g.due > 0 AND z.state IN ('ok', 'deleting') AND c.state IN ('ok', 'open', 'probing')
+            AND (c.open_until <= $1 OR c.open_until > $2)
+            AND NOT EXISTS (SELECT 1 FROM meta m WHERE m.key = 'paused' AND m.value = '1')
         ORDER BY g.priority, z.id";
     NEXT_DUE = "
         WITH RECURSIVE d (id) AS (
@@ -74,7 +76,8 @@ pub struct NameProgress {
 
 impl Store {
     /// The zones with names that are due, most urgent first, one row per zone and priority. Zones and
-    /// connections that are parked or paused are left out, and breakers that are still open.
+    /// connections that are parked or paused are left out, and breakers that are still open; while
+    /// everything is paused there are none.
     pub async fn dirty_groups(&self, now: Millis) -> Result<Vec<DirtyGroup>, StoreError> {
         let rows: Vec<(String, i64, i64, i64, i64)> =
             self.db().all(&DIRTY_GROUPS, args![now, now + LONGEST_WAIT]).await?;

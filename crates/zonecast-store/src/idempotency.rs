@@ -85,6 +85,19 @@ impl Store {
         Ok(tx.commit().await?)
     }
 
+    /// Remembers, in the transaction that makes it, what a new row is.
+    pub(crate) async fn remember_new(
+        &self,
+        tx: &mut Tx,
+        remember: Option<&Remember<'_>>,
+        id: i64,
+        now: Millis,
+    ) -> Result<(), DbError> {
+        let Some(remember) = remember else { return Ok(()) };
+        let results = vec![WriteResult::Stored { id, version: 1 }];
+        remember.store(tx, &Written { results, ..Written::default() }, now).await
+    }
+
     /// Forgets answers given before `before`; gives how many.
     pub async fn forget_answers(&self, before: Millis) -> Result<u64, StoreError> {
         Ok(self.db().execute(&ANSWERS_OLD, args![before]).await?)

@@ -3,9 +3,11 @@
 use crate::Store;
 use crate::db::Tx;
 use crate::error::{DbError, StoreError};
+use crate::model::NewAudit;
 use crate::sql::{args, statements};
 
 statements! {
+    PAUSED = "INSERT INTO meta (key, value) VALUES ('paused', $1) ON CONFLICT (key) DO UPDATE SET value = excluded.value";
     EPOCH = "SELECT CAST(value AS BIGINT) FROM meta WHERE key = 'zone_epoch'";
     EPOCH_SHARED = "SELECT CAST(value AS BIGINT) FROM meta WHERE key = 'zone_epoch'",
         postgres "SELECT CAST(value AS BIGINT) FROM meta WHERE key = 'zone_epoch' FOR SHARE";
@@ -24,6 +26,23 @@ impl Store {
     /// The installation's word; another one after a restore.
     pub async fn installation(&self) -> Result<String, StoreError> {
         Ok(self.meta("installation").await?.unwrap_or_default())
+    }
+
+    /// Whether everything is paused.
+    pub async fn is_paused(&self) -> Result<bool, StoreError> {
+        Ok(self.meta("paused").await?.as_deref() == Some("1"))
+    }
+
+    /// Stops everything, or lets it go on. No due work is handed out from the commit on, on any node and
+    /// after any restart, whatever connections are added meanwhile. The epoch is raised so that other
+    /// nodes show it.
+    pub async fn set_paused(&self, paused: bool, audit: &[NewAudit]) -> Result<(), StoreError> {
+        let mut tx = self.db().begin().await?;
+        let now = self.clock(&mut tx).await?;
+        tx.execute(&PAUSED, args![if paused { "1" } else { "0" }]).await?;
+        raise_epoch(&mut tx).await?;
+        crate::audit::insert(&mut tx, audit, now).await?;
+        Ok(tx.commit().await?)
     }
 
     /// Begins a new installation epoch, as after a restore: every lease handed out before is void and

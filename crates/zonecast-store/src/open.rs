@@ -117,7 +117,7 @@ impl Store {
         Ok(())
     }
 
-    /// One setting of the installation, such as `paused`.
+    /// One setting of the installation, such as `installation`.
     pub async fn meta(&self, key: &str) -> Result<Option<String>, StoreError> {
         let found: Option<(String,)> = self.db().optional(&META, args![key]).await?;
         Ok(found.map(|(value,)| value))

@@ -4,6 +4,7 @@ use crate::Store;
 use crate::codec;
 use crate::connections::changed_or_missing;
 use crate::error::{DbError, StoreError};
+use crate::idempotency::Remember;
 use crate::model::*;
 use crate::sql::{Value, args, statements};
 
@@ -50,6 +51,17 @@ impl Store {
 
     /// Stores a new pool; a second one of the same prefix is a `Constraint`. Gives its id.
     pub async fn add_pool(&self, row: &PoolRow, audit: &[NewAudit]) -> Result<i64, StoreError> {
+        self.add_pool_once(row, audit, None).await
+    }
+
+    /// The same, and its id is remembered under an idempotency key in the same transaction.
+    /// `AlreadyAnswered` when that key has an answer already.
+    pub async fn add_pool_once(
+        &self,
+        row: &PoolRow,
+        audit: &[NewAudit],
+        remember: Option<&Remember<'_>>,
+    ) -> Result<i64, StoreError> {
         let mut tx = self.db().begin().await?;
         let added = tx.one(&POOL_ADD, columns(row)).await;
         let (id,): (i64,) = match added {
@@ -61,6 +73,7 @@ impl Store {
         };
         let now = self.clock(&mut tx).await?;
         crate::audit::insert(&mut tx, audit, now).await?;
+        self.remember_new(&mut tx, remember, id, now).await?;
         tx.commit().await?;
         Ok(id)
     }

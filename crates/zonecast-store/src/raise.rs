@@ -18,7 +18,7 @@ pub(crate) const TAKE_OVER: i64 = 4;
 pub(crate) const APPROVED: i64 = 8;
 
 statements! {
-    REMATCH = "UPDATE zone SET rematch_after = $2 WHERE id = $1 AND state <> 'deleting'";
+    REMATCH = "UPDATE zone SET rematch_after = $2 WHERE id = $1";
     JOB_LOSE = "UPDATE job SET open = open - $2, superseded_by = $3 WHERE id = $1";
     JOB_AGAIN = "UPDATE job SET open = open - $2, total = total - $2 WHERE id = $1";
     JOB_GAIN = "UPDATE job SET open = open + $2, total = total + $2, state = CASE WHEN state = 'queued' THEN 'running' ELSE state END WHERE id = $1 AND finished_at IS NULL";

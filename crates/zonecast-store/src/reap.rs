@@ -64,8 +64,9 @@ impl Store {
 
     /// Lets an owner in `deleting` go now, whatever it still waits for (`--forget`). The names stay
     /// dirty and are cleaned up when their zone can be reached.
-    pub async fn forget(&self, owner: OwnerId) -> Result<(), StoreError> {
+    pub async fn forget(&self, owner: OwnerId, audit: &[NewAudit]) -> Result<(), StoreError> {
         let mut tx = self.db().begin().await?;
+        let now = self.clock(&mut tx).await?;
         let leaving: Option<(i64,)> = match owner.kind {
             OwnerKind::Record => tx.optional(&RECORD_LEAVING, args![owner.id]).await?,
             OwnerKind::Domain => tx.optional(&DOMAIN_LEAVING, args![owner.id]).await?,
@@ -75,6 +76,7 @@ impl Store {
             return Err(StoreError::NotFound { what: "owner that is being removed", id: owner.id });
         }
         delete_owners(&mut tx, &[owner]).await?;
+        crate::audit::insert(&mut tx, audit, now).await?;
         Ok(tx.commit().await?)
     }
 }

@@ -9,8 +9,11 @@ use crate::codec;
 use crate::connections::changed_or_missing;
 use crate::db::{Tx, again};
 use crate::error::{DbError, StoreError};
+use crate::idempotency::Remember;
+use crate::jobs::JobSeed;
 use crate::model::*;
 use crate::sql::{Value, args, statements};
+use zonecast_core::Name;
 
 statements! {
     ZONE = "SELECT id, name_key, connection_id, provider_zone_id, physical_id, settings, state, last_error, cuts,
@@ -26,8 +29,16 @@ statements! {
     ZONE_SET = "UPDATE zone SET provider_zone_id = $3, physical_id = $4, settings = $5, state = $6, last_error = $7,
         cuts = $8, listed_at = $9, updated_at = $10, version = version + 1 WHERE id = $1 AND version = $2";
     ZONE_STATE = "UPDATE zone SET state = $2, last_error = $3 WHERE id = $1";
+    ZONE_NOTE = "UPDATE zone SET state = $2, last_error = $3 WHERE id = $1 AND state IN ('ok', 'parked')";
     ZONE_LISTED = "UPDATE zone SET listed_at = $2, cuts = $3 WHERE id = $1";
     ZONE_REMATCH = "UPDATE zone SET rematch_after = $2 WHERE id = $1";
+    ZONE_LEAVES = "UPDATE zone SET state = 'deleting', last_error = NULL, rematch_after = $2 WHERE id = $1";
+    ZONE_WORK = "SELECT zone_id FROM name_state WHERE zone_id = $1 AND wanted > done LIMIT 1";
+    REMOVAL_JOB = "INSERT INTO meta (key, value) VALUES ($1, $2) ON CONFLICT (key) DO UPDATE SET value = excluded.value";
+    REMOVAL_SEEN = "SELECT value FROM meta WHERE key = $1";
+    REMOVAL_CLOSE = "UPDATE job SET open = open - 1 WHERE id = $1 AND finished_at IS NULL";
+    REMOVAL_OVER = "DELETE FROM meta WHERE key = $1";
+    ZONE_INTENTS = "DELETE FROM intent WHERE zone_id = $1";
     ZONE_REMOVE = "DELETE FROM zone WHERE id = $1";
     ZONE_NAMES = "DELETE FROM name_state WHERE zone_id = $1";
     ZONE_KEYS = "DELETE FROM key_state WHERE zone_id = $1";
@@ -69,7 +80,7 @@ fn zone(row: ZoneTuple) -> Result<ZoneRow, StoreError> {
         settings: codec::json(&row.5)?,
         state: row.6,
         last_error: row.7,
-        cuts: codec::read_names(&row.8)?,
+        cuts: pairs(codec::read_names(&row.8)?),
         rematch_after: row.9,
         listed_at: row.10,
         created_at: row.11,
@@ -105,15 +116,27 @@ impl Store {
     /// (`rematch_after` is empty, whatever `row` says). A zone of the same `physical_id` is a
     /// `Constraint` that names it.
     pub async fn add_zone(&self, row: &ZoneRow, audit: &[NewAudit]) -> Result<ZoneRow, StoreError> {
+        self.add_zone_once(row, audit, None).await
+    }
+
+    /// The same, and its id is remembered under an idempotency key in the same transaction.
+    /// `AlreadyAnswered` when that key has an answer already.
+    pub async fn add_zone_once(
+        &self,
+        row: &ZoneRow,
+        audit: &[NewAudit],
+        remember: Option<&Remember<'_>>,
+    ) -> Result<ZoneRow, StoreError> {
         let mut tx = self.db().begin().await?;
         let now = self.clock(&mut tx).await?;
         crate::meta::raise_epoch(&mut tx).await?;
         refuse_twin(&mut tx, row, 0).await?;
         let mut values = args![&row.name, row.connection_id, &row.provider_zone_id, row.physical_id.as_str()];
         values.extend(args![codec::to_json(&row.settings)?, row.state.as_str(), &row.last_error]);
-        values.extend(args![codec::names(&row.cuts), Vec::new(), row.listed_at, now]);
+        values.extend(args![flat(&row.cuts), Vec::new(), row.listed_at, now]);
         let (id,): (i64,) = tx.one(&ZONE_ADD, values).await?;
         crate::audit::insert(&mut tx, audit, now).await?;
+        self.remember_new(&mut tx, remember, id, now).await?;
         let stored = zone(tx.one(&ZONE, args![id]).await?)?;
         tx.commit().await?;
         Ok(stored)
@@ -128,7 +151,7 @@ impl Store {
         refuse_twin(&mut tx, row, row.id).await?;
         let mut values = args![row.id, row.version, &row.provider_zone_id, row.physical_id.as_str()];
         values.extend(args![codec::to_json(&row.settings)?, row.state.as_str(), &row.last_error]);
-        values.extend(args![codec::names(&row.cuts), row.listed_at, now]);
+        values.extend(args![flat(&row.cuts), row.listed_at, now]);
         if tx.execute(&ZONE_SET, values).await? == 0 {
             let found: Option<ZoneTuple> = tx.optional(&ZONE, args![row.id]).await?;
             return Err(changed_or_missing(found.is_some(), "zone", row.id));
@@ -154,14 +177,15 @@ impl Store {
         Ok(tx.commit().await?)
     }
 
+    /// Stores how the engine finds the zone (`ok`, `parked`): one that a person paused or removes stays so.
+    pub async fn note_zone(&self, id: i64, state: &str, last_error: Option<&str>) -> Result<(), StoreError> {
+        self.db().execute(&ZONE_NOTE, args![id, state, last_error]).await?;
+        Ok(())
+    }
+
     /// Stores what a whole listing of the zone showed: when, and the delegations in it.
-    pub async fn zone_listed(
-        &self,
-        id: i64,
-        at: Millis,
-        cuts: &[zonecast_core::Name],
-    ) -> Result<(), StoreError> {
-        found(self.db().execute(&ZONE_LISTED, args![id, at, codec::names(cuts)]).await?, id)
+    pub async fn zone_listed(&self, id: i64, at: Millis, cuts: &[(Name, Name)]) -> Result<(), StoreError> {
+        found(self.db().execute(&ZONE_LISTED, args![id, at, flat(cuts)]).await?, id)
     }
 
     /// Lets all names below the zone be marked again, from the first one.
@@ -169,8 +193,46 @@ impl Store {
         found(self.db().execute(&ZONE_REMATCH, args![id, Vec::new()]).await?, id)
     }
 
+    /// Begins to take a zone out, in one transaction: it is `deleting` (no name matches it any more), all
+    /// names that hold something of ours have still to be raised (`rematch_after` is empty), and a job
+    /// watches. Gives the job; it stays open until [`Store::close_job`].
+    pub async fn begin_zone_removal(
+        &self,
+        id: i64,
+        job: &NewJob,
+        audit: &[NewAudit],
+    ) -> Result<i64, StoreError> {
+        let sqlite = self.db().is_sqlite();
+        let before = if sqlite { None } else { Some(self.allocate(None, "job", 1).await?) };
+        let mut tx = self.db().begin().await?;
+        let job_id = match before {
+            Some(id) => id,
+            None => self.allocate(Some(&mut tx), "job", 1).await?,
+        };
+        let now = self.clock(&mut tx).await?;
+        crate::meta::raise_epoch(&mut tx).await?;
+        found(tx.execute(&ZONE_LEAVES, args![id, Vec::new()]).await?, id)?;
+        JobSeed { id: job_id, job, owner: None, total: 0, held_open: true }.insert(&mut tx, now).await?;
+        tx.execute(&REMOVAL_JOB, args![removal_key(id), job_id.to_string()]).await?;
+        crate::audit::insert(&mut tx, audit, now).await?;
+        tx.commit().await?;
+        Ok(job_id)
+    }
+
+    /// The job that watches the removal of a zone.
+    pub async fn removal_job(&self, id: i64) -> Result<Option<i64>, StoreError> {
+        Ok(self.meta(&removal_key(id)).await?.and_then(|job| job.parse().ok()))
+    }
+
+    /// Whether any name of the zone has work to do, due or not.
+    pub async fn has_work(&self, id: i64) -> Result<bool, StoreError> {
+        let found: Option<(i64,)> = self.db().optional(&ZONE_WORK, args![id]).await?;
+        Ok(found.is_some())
+    }
+
     /// Forgets a zone with everything known of its names; nothing is done at its provider. Jobs no
-    /// longer wait for its names, an implicit connection goes with its last zone.
+    /// longer wait for its names, the one that watched its removal ends, an implicit connection goes with
+    /// its last zone.
     pub async fn remove_zone(&self, id: i64, audit: &[NewAudit]) -> Result<(), StoreError> {
         let removed: Result<(), StoreError> = again!(self.try_remove(id, audit).await);
         removed?;
@@ -198,16 +260,30 @@ impl Store {
             &ZONE_FAREWELLS,
             &ZONE_REMOVALS,
             &ZONE_FAILURES,
+            &ZONE_INTENTS,
             &ZONE_REMOVE,
         ] {
             tx.execute(statement, args![id]).await?;
         }
         tx.execute(&IMPLICIT_GONE, args![row.connection_id]).await?;
-        let jobs: Vec<i64> = jobs.into_iter().map(|(job, _)| job).collect();
+        let mut jobs: Vec<i64> = jobs.into_iter().map(|(job, _)| job).collect();
+        jobs.extend(end_removal(&mut tx, id).await?);
         crate::jobs::finish(&mut tx, &jobs, now).await?;
         crate::audit::insert(&mut tx, audit, now).await?;
         tx.commit().await
     }
+}
+
+/// The job that watched the zone's removal has nothing more to wait for; in the transaction that
+/// forgets the zone, so that no crash leaves it open.
+async fn end_removal(tx: &mut Tx, id: i64) -> Result<Option<i64>, DbError> {
+    let found: Option<(String,)> = tx.optional(&REMOVAL_SEEN, args![removal_key(id)]).await?;
+    let job: Option<i64> = found.and_then(|(job,)| job.parse().ok());
+    if let Some(job) = job {
+        tx.execute(&REMOVAL_CLOSE, args![job]).await?;
+    }
+    tx.execute(&REMOVAL_OVER, args![removal_key(id)]).await?;
+    Ok(job)
 }
 
 async fn refuse_twin(tx: &mut Tx, row: &ZoneRow, own_id: i64) -> Result<(), DbError> {
@@ -223,6 +299,20 @@ async fn refuse_twin(tx: &mut Tx, row: &ZoneRow, own_id: i64) -> Result<(), DbEr
         }
         None => Ok(()),
     }
+}
+
+/// Cuts are stored as one list of names, each cut followed by one of its servers.
+fn flat(cuts: &[(Name, Name)]) -> Vec<u8> {
+    let names: Vec<Name> = cuts.iter().flat_map(|(cut, server)| [cut.clone(), server.clone()]).collect();
+    codec::names(&names)
+}
+
+fn pairs(names: Vec<Name>) -> Vec<(Name, Name)> {
+    names.chunks_exact(2).map(|pair| (pair[0].clone(), pair[1].clone())).collect()
+}
+
+fn removal_key(id: i64) -> String {
+    format!("removal of zone {id}")
 }
 
 fn found(count: u64, id: i64) -> Result<(), StoreError> {

@@ -9,19 +9,34 @@
 //! look at. It is never part of the product, so its functions panic with the reason instead of
 //! returning errors.
 
+mod bind;
 mod command;
 mod dig;
+mod etcd;
+mod fake_cloudflare;
+mod fake_http;
+mod fake_route53;
 mod http;
+mod key;
+mod knot;
 mod pdns;
+mod place;
 mod postgres;
 mod prober;
 mod process;
 mod proxy;
 mod proxy_wire;
 
+pub use bind::{Bind, check_zonefile, nsupdate};
 pub use dig::{Answer, Reply, axfr, dig, dig_tcp, rtype_number};
+pub use etcd::Etcd;
+pub use fake_cloudflare::{FakeCloudflare, Plan};
+pub use fake_route53::FakeRoute53;
 pub use http::{HttpAnswer, http};
+pub use key::TsigSecret;
+pub use knot::Knot;
 pub use pdns::{Backend, PowerDns};
+pub use place::{cache, skip};
 pub use postgres::Postgres;
 pub use prober::{ProbeCounts, Prober};
 pub use process::{free_port, until};

@@ -209,6 +209,13 @@ impl FaultProxy {
         self.shared.state().rules.push(rule);
     }
 
+    /// The next `times` requests with these words in their body meet `fault`.
+    pub fn rule_for_bodies(&self, words: &str, times: usize, fault: Fault) {
+        let (method, path_part) = (String::new(), String::new());
+        let rule = Rule { method, path_part, body_part: words.to_owned(), times, fault };
+        self.shared.state().rules.push(rule);
+    }
+
     /// From now on requests with these words in their body get this answer.
     pub fn refuse_bodies_with(&self, words: &str, answer: Canned) {
         let (method, path_part) = (String::new(), String::new());

@@ -152,6 +152,10 @@ async fn serve_bytes(client: TcpStream, start: Vec<u8>, shared: &Shared) -> Resu
         to_server.shutdown().await
     };
     let down = async {
+        if limit == 0 {
+            // The request is carried out before its answer is lost.
+            from_server.read_u8().await?;
+        }
         let mut part = (&mut from_server).take(limit as u64);
         tokio::io::copy(&mut part, &mut to_client).await?;
         to_client.shutdown().await

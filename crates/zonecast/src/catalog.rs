@@ -55,6 +55,8 @@ impl ZoneEntry {
 pub struct View {
     /// The zone epoch it was loaded at.
     pub epoch: i64,
+    /// Everything is paused: shown, while the store is what hands out no work.
+    pub paused: bool,
     /// Which zones a name fits.
     pub index: ZoneIndex,
     /// Zones by id.
@@ -69,6 +71,16 @@ impl View {
     /// The zone, if it is configured.
     pub fn zone(&self, id: i64) -> Option<&Arc<ZoneEntry>> {
         self.zones.get(&id)
+    }
+
+    /// This view with one more zone, that is not stored, at a connection that may not be either.
+    pub fn with_zone(&self, row: ZoneRow, connection: ConnectionEntry) -> (View, Arc<ZoneEntry>) {
+        let zone = Arc::new(entry(row, Arc::new(connection)));
+        let mut zones = self.zones.clone();
+        zones.insert(zone.row.id, zone.clone());
+        let index = ZoneIndex::new(zones.values().map(|entry| entry.zone.clone()).collect());
+        let (connections, pools) = (self.connections.clone(), self.pools.clone());
+        (View { epoch: self.epoch, paused: self.paused, index, zones, connections, pools }, zone)
     }
 
     /// The pool an address lies in: the longest prefix wins.
@@ -153,18 +165,23 @@ async fn read(store: &Store, connector: &Connector, old: Option<&View>) -> Resul
             zones.insert(row.id, Arc::new(entry(row, connection.clone())));
         }
     }
-    let index = ZoneIndex::new(zones.values().map(|entry| entry.zone.clone()).collect());
+    // No name matches a zone that is being taken out: so nothing is wanted there, and what stands goes.
+    let staying = zones.values().filter(|entry: &&Arc<ZoneEntry>| entry.row.state != "deleting");
+    let index = ZoneIndex::new(staying.map(|entry| entry.zone.clone()).collect());
     let mut pools = store.pools().await?;
     pools.sort_by_key(|pool| std::cmp::Reverse(pool.prefix.prefix_len()));
-    Ok(View { epoch, index, zones, connections, pools })
+    let paused = store.is_paused().await?;
+    Ok(View { epoch, paused, index, zones, connections, pools })
 }
 
 fn entry(row: ZoneRow, connection: Arc<ConnectionEntry>) -> ZoneEntry {
     let settings: ZoneSettings =
         serde_json::from_value(serde_json::Value::Object(row.settings.clone())).unwrap_or_default();
     let zone = core_zone(&row, &settings);
-    let delegated = RecordData::single_name(RecordType::NS, &Name::root());
-    let cuts = Cuts::new(&row.name, row.cuts.iter().map(|name| (name, &delegated)));
+    let server = |server: &Name| RecordData::single_name(RecordType::NS, server);
+    let delegated: Vec<(&Name, RecordData)> =
+        row.cuts.iter().map(|(cut, name)| (cut, server(name))).collect();
+    let cuts = Cuts::new(&row.name, delegated.iter().map(|(cut, server)| (*cut, server)));
     ZoneEntry { row, settings, zone, cuts, connection }
 }
 

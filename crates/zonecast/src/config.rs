@@ -4,6 +4,7 @@
 //! `config.defaults.toml`, and a test holds the two together.
 
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use zonecast_core::{Name, Ttl};
@@ -28,6 +29,8 @@ pub struct Config {
     pub authority: AuthorityConfig,
     /// Limits of the API.
     pub api: ApiConfig,
+    /// The old endpoint of the WHMCS module.
+    pub legacy: LegacyConfig,
     /// The provisioning side (S5.19-22).
     pub orchestrator: Orchestrator,
     /// The door for Plesk (S4.1-96).
@@ -48,6 +51,9 @@ pub struct EngineConfig {
     pub poll_millis: u64,
     /// Most calls a second to one budget group, where the provider names no limit of its own.
     pub calls_per_second: u32,
+    /// Calls a second by budget group, before what the provider and `calls_per_second` say. A
+    /// connection without a group of its own is `connection:ID`.
+    pub budgets: BTreeMap<String, f64>,
 }
 
 /// What new embedded zones start with.
@@ -70,6 +76,40 @@ pub struct ApiConfig {
     pub calls_per_second: u32,
     /// Largest body taken, in bytes.
     pub body_bytes_max: usize,
+}
+
+/// Who may read `/modules/servers/puqProxmoxKVM/lib/dns/dns.php` (S2.79-81, X41).
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct LegacyConfig {
+    /// Addresses and networks that may; nobody else.
+    pub allow: Vec<Network>,
+    /// Proxies whose `X-Forwarded-For` is believed; nobody else's is.
+    pub trusted_proxies: Vec<Network>,
+}
+
+/// A network, or one address.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct Network(pub ipnet::IpNet);
+
+impl TryFrom<String> for Network {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Network, String> {
+        let address = || text.parse::<std::net::IpAddr>().map(ipnet::IpNet::from);
+        let wrong = |_| format!("{text:?} is not an address or a network such as 192.0.2.0/24");
+        text.parse()
+            .or_else(|_| address())
+            .map(|network: ipnet::IpNet| Network(network.trunc()))
+            .map_err(wrong)
+    }
+}
+
+impl From<Network> for String {
+    fn from(network: Network) -> String {
+        network.0.to_string()
+    }
 }
 
 /// The table `[orchestrator]`.
@@ -134,6 +174,7 @@ impl Default for Config {
             engine: EngineConfig::default(),
             authority: AuthorityConfig::default(),
             api: ApiConfig::default(),
+            legacy: LegacyConfig::default(),
             orchestrator: Orchestrator::default(),
             plesk: PleskConfig::default(),
         }
@@ -162,6 +203,7 @@ impl Default for EngineConfig {
             batch_names: 5_000,
             poll_millis: 1_000,
             calls_per_second: 0,
+            budgets: BTreeMap::new(),
         }
     }
 }

@@ -9,6 +9,7 @@ use crate::app::App;
 use crate::catalog::{self, Catalog};
 use crate::config::Config;
 use crate::embedded_store::EmbeddedStore;
+use crate::page;
 use crate::sync::Engine;
 use anyhow::Context;
 use std::fs;
@@ -145,7 +146,8 @@ async fn start_http(
         .await
         .with_context(|| format!("cannot listen at {}", app.config.http))?;
     let address = listener.local_addr()?;
-    let service = api::router(app.clone()).into_make_service_with_connect_info::<SocketAddr>();
+    let routes = page::router(app.clone(), api::router(app.clone()));
+    let service = routes.into_make_service_with_connect_info::<SocketAddr>();
     let task = tokio::spawn(async move {
         let stop = async move {
             let _ = stopped.wait_for(|stop| *stop).await;

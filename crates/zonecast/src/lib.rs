@@ -8,6 +8,7 @@
 
 pub mod api;
 pub mod app;
+pub mod backup;
 pub mod bench;
 pub mod catalog;
 pub mod cli;
@@ -16,6 +17,8 @@ pub mod config;
 pub mod daemon;
 mod embedded_store;
 pub mod manager;
+mod outcome;
+pub mod page;
 pub mod problem;
 pub mod service;
 pub mod settings;

@@ -17,10 +17,10 @@
 
 use crate::client::{Answer, Call, Client, ClientError, InProcess};
 use crate::config::Config;
+pub use crate::outcome::{Outcome, RecordState, Status};
 use crate::problem::Problem;
 use serde::Deserialize;
 use serde_json::{Value, json};
-use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, Instant};
 use zonecast_core::Name;
@@ -50,62 +50,6 @@ pub enum DnsError {
     Unavailable(String),
 }
 
-/// What became of a wish.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Status {
-    /// Every zone has it.
-    Done,
-    /// It was so already.
-    Unchanged,
-    /// Stored; the zones have not all answered yet.
-    Pending,
-    /// Some zones have it, others failed and are retried.
-    Partial,
-    /// No zone has it yet; it is retried.
-    Failed,
-    /// Something else stands in the way; nothing of it was changed.
-    Conflict,
-    /// No such server is registered.
-    NotRegistered,
-}
-
-/// What became of a wish, for whoever wants to look.
-#[derive(Clone, Debug)]
-pub struct Outcome {
-    /// In one word.
-    pub status: Status,
-    /// In one sentence.
-    pub message: String,
-    /// The job that carries it out.
-    pub job_id: Option<i64>,
-    /// Each record at each zone.
-    pub records: Vec<RecordState>,
-}
-
-/// One record at one zone.
-#[derive(Clone, Debug, Deserialize)]
-pub struct RecordState {
-    /// The zone's name.
-    #[serde(default)]
-    pub zone: String,
-    /// The service it lives at.
-    #[serde(default)]
-    pub provider: String,
-    /// The record's name.
-    pub name: String,
-    /// Its type.
-    #[serde(rename = "type")]
-    pub record_type: String,
-    /// Its values.
-    #[serde(default)]
-    pub values: Vec<String>,
-    /// Where it stands: pending, applied, served, retrying, failed, conflict ...
-    pub state: String,
-    /// The provider's own words.
-    #[serde(default)]
-    pub last_error: Option<String>,
-}
-
 /// One wanted record (S5.9, S5.11).
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 pub struct DnsRecord {
@@ -126,23 +70,6 @@ pub struct Verification {
     pub served: bool,
     /// Servers, questions and answers as the API gives them.
     pub detail: Value,
-}
-
-impl fmt::Display for Outcome {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.message)
-    }
-}
-
-impl Outcome {
-    /// Whether nothing needs a second look.
-    pub fn is_well(&self) -> bool {
-        matches!(self.status, Status::Done | Status::Unchanged)
-    }
-
-    fn plain(status: Status, message: impl Into<String>) -> Outcome {
-        Outcome { status, message: message.into(), job_id: None, records: Vec::new() }
-    }
 }
 
 impl DnsManager {
@@ -220,7 +147,7 @@ impl DnsManager {
             if let [one] = old.as_slice()
                 && ip_of(one) == Some(new_ip)
             {
-                return Ok(self.outcome(&host, None, Status::Unchanged).await);
+                return Ok(Outcome::of_host(&host.data, None, Status::Unchanged));
             }
             let reverse = old.iter().find_map(|one| one.get("reverse_name").cloned());
             addresses.push(match reverse.filter(|name| !name.is_null()) {
@@ -294,13 +221,14 @@ impl DnsManager {
             };
             let addresses = addresses_of(&host.data);
             if addresses.iter().any(|one| ip_of(one) == Some(ip)) {
-                return Ok(self.outcome(&host, None, Status::Unchanged).await);
+                return Ok(Outcome::of_host(&host.data, None, Status::Unchanged));
             }
             let joined = match join(&addresses) {
                 Ok(joined) => joined,
                 Err(message) => {
                     tracing::warn!(host.name = %name, %ip, "{message}");
-                    return Ok(Outcome::plain(Status::Conflict, message));
+                    let stands = Outcome::of_host(&host.data, None, Status::Conflict);
+                    return Ok(stands.refused(&name, ip, message));
                 }
             };
             if let Some(outcome) = self.patch(&host, joined).await? {
@@ -349,7 +277,7 @@ impl DnsManager {
             Some(id) => self.send(Call::get(format!("hosts/{id}"))).await.ok(),
             None => None,
         };
-        self.outcome(now.as_ref().unwrap_or(answer), answer.job_id(), status).await
+        Outcome::of_host(&now.as_ref().unwrap_or(answer).data, answer.job_id(), status)
     }
 
     async fn watch(&self, job: i64) -> Status {
@@ -369,36 +297,6 @@ impl DnsManager {
             }
             pause = (pause * 2).min(Duration::from_millis(250));
         }
-    }
-
-    async fn outcome(&self, host: &Answer, job_id: Option<i64>, status: Status) -> Outcome {
-        let rows = host.data.get("records").cloned().unwrap_or_else(|| json!([]));
-        let records: Vec<RecordState> = serde_json::from_value(rows).unwrap_or_default();
-        let conflict = records.iter().find(|record| record.state == "conflict");
-        let status = match (status, conflict) {
-            (Status::Done | Status::Partial | Status::Failed, Some(_)) => Status::Conflict,
-            (status, _) => status,
-        };
-        let trouble: Vec<String> = records
-            .iter()
-            .filter_map(|one| {
-                let error = one.last_error.as_ref()?;
-                Some(format!("{} {} at {} ({}): {error}", one.name, one.record_type, one.zone, one.provider))
-            })
-            .collect();
-        let mut message = match status {
-            Status::Done => "every zone has it".to_owned(),
-            Status::Unchanged => "it was so already".to_owned(),
-            Status::Pending => "stored; the zones have not all answered yet".to_owned(),
-            Status::Partial => "some zones have it, the others are retried".to_owned(),
-            Status::Failed => "stored; no zone has it yet, it is retried".to_owned(),
-            Status::Conflict => "values of others stand in the way".to_owned(),
-            Status::NotRegistered => "not registered".to_owned(),
-        };
-        if !trouble.is_empty() {
-            message = format!("{message}: {}", trouble.join("; "));
-        }
-        Outcome { status, message, job_id, records }
     }
 
     /// Sends, and sends again while the server cannot be reached: 0.1, 0.2, 0.4, 0.8 seconds later

@@ -159,8 +159,9 @@ async fn long_and_odd_texts(stage: &dyn Stage) {
     let text = |owner: &str, bytes: &[u8]| {
         RRset::new(name(owner), RecordType::TXT, seconds(300), vec![RecordData::text(bytes)])
     };
-    let long: Vec<u8> = (0..4096u32).map(|n| b"abc \"\\;$@()xyz"[n as usize % 14]).collect();
-    play.becomes(&[
+    let most = stage.text_bytes_max().min(4096);
+    let long: Vec<u8> = (0..most).map(|n| b"abc \"\\;$@()xyz"[n % 14]).collect();
+    play.becomes_what_can_be(&[
         text("quote.story.test", br#"say "hi" \o/ ; not a comment"#),
         text("bytes.story.test", "grüße \u{1f600}".as_bytes()),
         text("control.story.test", b"tab\tnul\0del\x7f\xff"),
@@ -169,7 +170,7 @@ async fn long_and_odd_texts(stage: &dyn Stage) {
         text("dkim._domainkey.story.test", &b"v=DKIM1; p=".repeat(40)),
     ])
     .await;
-    play.becomes(&[text("long.story.test", &long[1..])]).await;
+    play.becomes_what_can_be(&[text("long.story.test", &long[1..])]).await;
 }
 
 /// `*` is a label like any other, and answers for names nobody wrote.
@@ -209,7 +210,10 @@ async fn apex(stage: &dyn Stage) {
     let seen = play.read().await;
     for rtype in [RecordType::SOA, RecordType::NS] {
         let held = plain(&seen).into_iter().find(|set| set.rtype == rtype && set.name == play.zone.name);
-        let Some(held) = held else { panic!("the read leaves out {rtype} at the apex") };
+        let Some(held) = held else {
+            assert!(!stage.shows_soa_and_apex_ns(), "the read leaves out {rtype} at the apex");
+            continue;
+        };
         let outcomes = play.apply(&seen, &[Change::Delete(held)]).await;
         let refused =
             matches!(&outcomes[..], [Outcome::Failed(error)] if error.class == ErrorClass::Rejected);

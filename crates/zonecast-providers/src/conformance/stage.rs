@@ -58,6 +58,16 @@ pub trait Stage: Send + Sync {
         None
     }
 
+    /// Whether the service's API shows SOA and apex NS; some keep them to themselves.
+    fn shows_soa_and_apex_ns(&self) -> bool {
+        true
+    }
+
+    /// The longest text one TXT value can hold, whatever is in it.
+    fn text_bytes_max(&self) -> usize {
+        4_096
+    }
+
     /// A connection that is broken in this way; `None` where the service cannot break so.
     async fn broken(&self, trouble: Trouble) -> Option<Arc<dyn Provider>>;
 }

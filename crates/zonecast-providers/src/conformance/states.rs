@@ -1,7 +1,7 @@
 //! Moving a zone from state to state, and looking whether it got there.
 
 use super::stage::{Looked, Stage};
-use crate::{Outcome, ZoneRef};
+use crate::{ErrorClass, Outcome, ZoneRef};
 use std::time::{Duration, Instant};
 use zonecast_core::{Change, Name, Observed, RRset, RecordData, RecordType, Ttl};
 
@@ -32,6 +32,26 @@ impl<'a> Play<'a> {
             assert_eq!(*outcome, Outcome::Done, "in {}", self.zone.name);
         }
         self.is(wanted).await;
+    }
+
+    /// The zone shall be this, as far as the service can hold it: what it cannot, it says before
+    /// anything is sent (`Unsupported`), and the zone is without it. Gives what it holds.
+    pub(super) async fn becomes_what_can_be(&mut self, wanted: &[RRset]) -> Vec<RRset> {
+        self.touches(wanted);
+        let seen = self.read().await;
+        let changes = self.steps(&seen, wanted);
+        let outcomes = self.apply(&seen, &changes).await;
+        let mut held = wanted.to_vec();
+        for (change, outcome) in changes.iter().zip(&outcomes) {
+            match outcome {
+                Outcome::Failed(error) if error.class == ErrorClass::Unsupported => {
+                    held.retain(|set| Some(set) != change.after());
+                }
+                outcome => assert_eq!(*outcome, Outcome::Done, "{change:?}"),
+            }
+        }
+        self.is(&held).await;
+        held
     }
 
     /// Reads, plans and applies; gives the outcomes.

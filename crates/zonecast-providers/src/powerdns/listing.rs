@@ -42,39 +42,8 @@ impl Splitter {
             }
             match byte {
                 b'"' => self.in_string = true,
-                b'{' | b'[' => {
-                    if self.in_rrsets && self.depth == 2 {
-                        self.envelope.extend(chunk[start..at].iter().filter(|byte| **byte != b','));
-                        start = at;
-                    }
-                    self.depth += 1;
-                    if !self.in_rrsets && self.depth == 2 && *byte == b'[' {
-                        self.envelope.extend_from_slice(&chunk[start..=at]);
-                        start = at + 1;
-                        self.in_rrsets = opens_rrsets(&self.envelope);
-                    }
-                }
-                b'}' | b']' => {
-                    self.depth = self.depth.checked_sub(1).ok_or("the brackets do not match")?;
-                    match (self.in_rrsets, self.depth) {
-                        (true, 2) if self.element.is_empty() => {
-                            each(&chunk[start..=at])?;
-                            start = at + 1;
-                        }
-                        (true, 2) => {
-                            self.element.extend_from_slice(&chunk[start..=at]);
-                            each(&self.element)?;
-                            self.element.clear();
-                            start = at + 1;
-                        }
-                        (true, 1) => {
-                            self.envelope.extend(chunk[start..at].iter().filter(|byte| **byte != b','));
-                            start = at;
-                            self.in_rrsets = false;
-                        }
-                        _ => {}
-                    }
-                }
+                b'{' | b'[' => start = self.open(chunk, start, at),
+                b'}' | b']' => start = self.close(chunk, start, at, &mut each)?,
                 _ => {}
             }
         }
@@ -87,6 +56,50 @@ impl Splitter {
         match self.element.len() > ELEMENT_MAX || self.envelope.len() > ENVELOPE_MAX {
             true => Err("it is far longer than a zone is".to_owned()),
             false => Ok(()),
+        }
+    }
+
+    /// A bracket opens at `at`; gives where the part begins that is not handed on yet.
+    fn open(&mut self, chunk: &[u8], mut start: usize, at: usize) -> usize {
+        if self.in_rrsets && self.depth == 2 {
+            self.envelope.extend(chunk[start..at].iter().filter(|byte| **byte != b','));
+            start = at;
+        }
+        self.depth += 1;
+        if !self.in_rrsets && self.depth == 2 && chunk[at] == b'[' {
+            self.envelope.extend_from_slice(&chunk[start..=at]);
+            start = at + 1;
+            self.in_rrsets = opens_rrsets(&self.envelope);
+        }
+        start
+    }
+
+    /// A bracket closes at `at`: an RRset may be whole, or the array of them.
+    fn close(
+        &mut self,
+        chunk: &[u8],
+        start: usize,
+        at: usize,
+        each: &mut impl FnMut(&[u8]) -> Result<(), String>,
+    ) -> Result<usize, String> {
+        self.depth = self.depth.checked_sub(1).ok_or("the brackets do not match")?;
+        match (self.in_rrsets, self.depth) {
+            (true, 2) if self.element.is_empty() => {
+                each(&chunk[start..=at])?;
+                Ok(at + 1)
+            }
+            (true, 2) => {
+                self.element.extend_from_slice(&chunk[start..=at]);
+                each(&self.element)?;
+                self.element.clear();
+                Ok(at + 1)
+            }
+            (true, 1) => {
+                self.envelope.extend(chunk[start..at].iter().filter(|byte| **byte != b','));
+                self.in_rrsets = false;
+                Ok(at)
+            }
+            _ => Ok(start),
         }
     }
 

@@ -85,20 +85,15 @@ impl PowerDns {
             let query = format!("?rrset_name={}&include_disabled=true", url_encode(&name.absolute()));
             calls.push(async move { self.fetch(zone, &query, |found| found == name).await });
         }
-        let parts: Vec<Vec<ObservedRRset>> =
-            stream::iter(calls).buffer_unordered(PARALLEL).try_collect().await?;
+        let reads = stream::iter(calls).buffer_unordered(PARALLEL).try_collect::<Vec<Vec<ObservedRRset>>>();
+        let searched: &[Name] = if way == Way::NarrowAndSearch { &wanted } else { &[] };
+        let searches: Vec<_> = searched.iter().map(|name| self.search(zone, name)).collect();
+        let searches = stream::iter(searches).buffer_unordered(PARALLEL).try_collect::<Vec<_>>();
+        let (parts, found) = futures_util::try_join!(reads, searches)?;
         let mut rrsets: Vec<ObservedRRset> = parts.into_iter().flatten().collect();
-        if way == Way::NarrowAndSearch {
-            let mut searches = Vec::with_capacity(wanted.len());
-            for name in &wanted {
-                searches.push(self.search(zone, name));
-            }
-            let found: Vec<Option<Vec<Hit>>> =
-                stream::iter(searches).buffer_unordered(PARALLEL).try_collect().await?;
-            for hits in found {
-                let Some(hits) = hits else { return self.listed_names(zone, &wanted).await };
-                hits.into_iter().filter(|hit| hit.disabled).for_each(|hit| add_hidden(&mut rrsets, &hit));
-            }
+        for hits in found {
+            let Some(hits) = hits else { return self.listed_names(zone, &wanted).await };
+            hits.into_iter().filter(|hit| hit.disabled).for_each(|hit| add_hidden(&mut rrsets, &hit));
         }
         Ok(Observed::new(rrsets))
     }

@@ -1,5 +1,6 @@
 //! PowerDNS's JSON, and the two conversions at the door.
 
+use crate::dnssec::{Signed, SigningKey};
 use crate::redact::url_encode;
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
@@ -43,6 +44,32 @@ impl ZoneInfo {
     pub(super) fn is_rectified_by_us(&self) -> bool {
         self.account == OUR_ACCOUNT && !self.api_rectify
     }
+}
+
+/// A key of a signed zone; `published` came with 4.3.
+#[derive(Deserialize)]
+pub(super) struct Cryptokey {
+    active: bool,
+    #[serde(default = "yes")]
+    published: bool,
+    dnskey: String,
+    /// Absent for zone signing keys.
+    #[serde(default)]
+    ds: Vec<String>,
+}
+
+fn yes() -> bool {
+    true
+}
+
+/// Keys that stand in the zone; `None` where it has none.
+pub(super) fn signed(zone: &Name, keys: &[Cryptokey]) -> Result<Option<Signed>, String> {
+    let published = keys.iter().filter(|key| key.published);
+    let keys: Result<Vec<SigningKey>, String> =
+        published.map(|key| SigningKey::read(zone, &key.dnskey, key.active, &key.ds)).collect();
+    let mut keys = keys?;
+    keys.sort_by_key(|key| key.tag);
+    Ok((!keys.is_empty()).then(|| Signed { state: String::new(), keys }))
 }
 
 #[derive(Deserialize)]

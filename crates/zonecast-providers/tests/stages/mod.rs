@@ -3,9 +3,16 @@
 // Each test binary uses its part.
 #![allow(dead_code)]
 
+pub mod cloudflare;
+pub mod coredns;
 pub mod embedded;
+pub mod hestiacp;
 pub mod memory;
+pub mod offline;
 pub mod powerdns;
+pub mod rfc2136;
+pub mod route53;
+pub mod skydns;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;

@@ -57,8 +57,8 @@ pub struct ZoneRow {
     pub state: String,
     /// The last error, in the provider's words.
     pub last_error: Option<String>,
-    /// Delegations seen at the last whole listing.
-    pub cuts: Vec<Name>,
+    /// Delegations seen at the last whole listing, one entry per name server: (cut, server).
+    pub cuts: Vec<(Name, Name)>,
     /// Where the marking of existing names goes on after a stop; `None` when it is done.
     pub rematch_after: Option<Vec<u8>>,
     /// When the zone was last listed as a whole.

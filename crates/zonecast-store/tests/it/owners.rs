@@ -188,9 +188,9 @@ async fn a_removed_owner_frees_its_name_at_once(bed: Bed) {
     let again = bed.add(zone.id, &["vm-1.example.com"]).await;
     assert_eq!(again.results, [WriteResult::Stored { id: 2, version: 1 }]);
     assert_eq!(bed.store.host_by_fqdn(&name("vm-1.example.com")).await.unwrap().unwrap().id, 2);
-    bed.store.forget(host_id(1)).await.unwrap();
+    bed.store.forget(host_id(1), &[]).await.unwrap();
     assert!(bed.store.host(1).await.unwrap().is_none());
-    assert!(bed.store.forget(host_id(2)).await.is_err(), "only what is being removed can be forgotten");
+    assert!(bed.store.forget(host_id(2), &[]).await.is_err(), "only what is being removed can be forgotten");
     assert_eq!(bed.store.claims_of(host_id(2), false).await.unwrap().len(), 2);
 }
 

@@ -83,7 +83,7 @@ async fn a_zone_has_one_place(bed: Bed) {
     bed.store.set_zone_state(zone.id, "deleting", None).await.unwrap();
     let second = bed.store.add_zone(&second, &[]).await.unwrap();
     assert_ne!(second.id, zone.id);
-    let cuts = [name("sub.example.org")];
+    let cuts = [(name("sub.example.org"), name("ns1.sub.example.org"))];
     bed.store.zone_listed(second.id, 5, &cuts).await.unwrap();
     let stored = bed.store.zone(second.id).await.unwrap().unwrap();
     assert_eq!((stored.cuts.as_slice(), stored.listed_at, stored.version), (&cuts[..], Some(5), 1));

@@ -1,7 +1,7 @@
 //! The gate: who calls, whether that key may do this, and not too often.
 //!
-//! Shut by default: every path needs a right key but `/livez` and `/readyz`, also paths that do not
-//! exist and the documentation. A key is `zc_<id>_<secret>`; the database holds the SHA-256 of the
+//! Shut by default: every path needs a right key but `/livez` and `/readyz`, and the old endpoint that
+//! has an address list of its own; also paths that do not exist and the documentation. A key is `zc_<id>_<secret>`; the database holds the SHA-256 of the
 //! secret (it is random, so a slow hash would add nothing), compared in constant time. A looked-up key
 //! is remembered for a few seconds, so that the hot paths ask no SQL.
 
@@ -140,7 +140,7 @@ fn key_text(headers: &HeaderMap) -> Option<&str> {
 }
 
 fn is_open(path: &str) -> bool {
-    matches!(path, "/livez" | "/readyz")
+    matches!(path, "/livez" | "/readyz") || super::legacy::is_here(path)
 }
 
 /// The role a call needs. Looking needs a viewer and changing an operator; keys, and connections with

@@ -4,15 +4,13 @@ use super::ApiState;
 use super::extract::{Ctx, Id, Limit, Query};
 use super::reply::{self, Answer, ListAnswer};
 use crate::problem::Problem;
-use crate::service::jobs::{self, ListJobs};
+use crate::service::jobs::{self, Follower, ListJobs, Step};
 use crate::service::view::JobView;
 use axum::http::{HeaderMap, header};
 use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
 use futures_util::stream::{self, Stream};
-use std::collections::VecDeque;
 use std::convert::Infallible;
-use std::time::Duration;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
@@ -90,48 +88,14 @@ async fn log(ctx: Ctx, Id(id): Id, headers: HeaderMap) -> Result<Response, Probl
     Ok(Sse::new(follow(ctx, id, after)).keep_alive(KeepAlive::default()).into_response())
 }
 
-/// Where a reader of a live log stands.
-struct Follower {
-    ctx: Ctx,
-    job: i64,
-    after: i64,
-    lines: VecDeque<Event>,
-    ended: bool,
-}
-
 fn follow(ctx: Ctx, job: i64, after: i64) -> impl Stream<Item = Result<Event, Infallible>> {
-    let start = Follower { ctx, job, after, lines: VecDeque::new(), ended: false };
-    stream::unfold(start, |mut at| async move {
-        loop {
-            if let Some(event) = at.lines.pop_front() {
-                return Some((Ok(event), at));
-            }
-            if at.ended || at.read().await.is_err() {
-                return None;
-            }
-        }
+    stream::unfold(Follower::new(ctx.app, job, after), |mut log| async move {
+        let event = match log.next().await? {
+            Step::Line(line) => Event::default().id(line.id.to_string()).event("line").data(line.line),
+            Step::End(state) => Event::default().event("end").data(state),
+        };
+        Some((Ok(event), log))
     })
-}
-
-impl Follower {
-    /// Reads what is new; waits where nothing is. The job is looked at before its lines, so that the
-    /// last ones are never missed.
-    async fn read(&mut self) -> Result<(), Problem> {
-        let job = jobs::get(&self.ctx, self.job).await?;
-        let lines = jobs::log_after(&self.ctx, self.job, self.after).await?;
-        if let Some(last) = lines.last() {
-            self.after = last.id;
-        }
-        let event = |id: i64, line: &str| Event::default().id(id.to_string()).event("line").data(line);
-        self.lines.extend(lines.iter().map(|line| event(line.id, &line.line)));
-        if lines.is_empty() && job.finished_at.is_some() {
-            self.ended = true;
-            self.lines.push_back(Event::default().event("end").data(job.state));
-        } else if lines.is_empty() {
-            self.ctx.engine.changed(Duration::from_millis(500)).await;
-        }
-        Ok(())
-    }
 }
 
 /// Raises the names that ended badly once more.

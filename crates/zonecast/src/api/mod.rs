@@ -15,6 +15,7 @@ mod hosts;
 mod idempotency;
 mod jobs;
 mod keys;
+mod legacy;
 mod names;
 mod openapi;
 mod pools;
@@ -30,7 +31,7 @@ use crate::app::App;
 use crate::problem::Problem;
 use crate::service::Caller;
 use axum::Router;
-use axum::extract::DefaultBodyLimit;
+use axum::extract::{DefaultBodyLimit, Request, State};
 use axum::middleware::from_fn_with_state;
 use axum::response::{IntoResponse, Response};
 use std::sync::Arc;
@@ -89,8 +90,12 @@ fn resources() -> OpenApiRouter<ApiState> {
         .merge(keys::routes())
 }
 
-async fn no_route() -> Problem {
+async fn no_route(state: State<ApiState>, request: Request) -> Response {
+    if legacy::is_here(request.uri().path()) {
+        return legacy::mapping(state, request).await;
+    }
     Problem::new(404, "there is nothing at this path; GET /api/openapi.json lists every route")
+        .into_response()
 }
 
 async fn no_method() -> Problem {

@@ -9,6 +9,7 @@ use crate::service::pause::{self, ApproveView};
 use crate::service::plan::{self, PlanView};
 use crate::service::view::{TestView, ZoneView};
 use crate::service::zone_file::{self, ImportView, ZoneRecordView};
+use crate::service::zone_new::{self, NewZonePlanView};
 use crate::service::zones::{self, ListZones};
 use crate::service::{Work, zone_work};
 use axum::extract::{FromRequest, Request};
@@ -65,11 +66,25 @@ async fn list(ctx: Ctx, Query(query): Query<ZonesQuery>) -> Result<Response, Pro
     Ok(reply::list(zones::list(&ctx, &query)?))
 }
 
-/// Adds a zone; the names below it that are wanted already are marked.
-#[utoipa::path(post, path = "/zones", tag = "zones", request_body = ZoneBody,
-    responses((status = 201, body = Answer<ZoneView>)))]
-async fn add(ctx: Ctx, Body(body): Body) -> Result<Response, Problem> {
-    let zone = zones::create(&ctx, &ctx.caller, &body).await?;
+/// How a zone is added.
+#[derive(Debug, Default, serde::Deserialize, utoipa::IntoParams)]
+#[serde(default, deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+struct AddQuery {
+    /// Add nothing; tell what would be done, and how many keys hold values of others.
+    #[param(value_type = Option<bool>)]
+    dry_run: bool,
+}
+
+/// Adds a zone; the names below it that are wanted already are marked. `conflicts` tells how many keys
+/// hold values of others.
+#[utoipa::path(post, path = "/zones", tag = "zones", request_body = ZoneBody, params(AddQuery),
+    responses((status = 201, body = Answer<ZoneView>), (status = 200, body = Answer<NewZonePlanView>)))]
+async fn add(ctx: Ctx, Query(query): Query<AddQuery>, Body(body): Body) -> Result<Response, Problem> {
+    if query.dry_run {
+        return Ok(reply::ok(zone_new::plan_create(&ctx, &ctx.caller, &body).await?));
+    }
+    let zone = zone_new::create(&ctx, &ctx.caller, &body).await?;
     let location = format!("/api/v1/zones/{}", zone.id);
     Ok(reply::created(zone, location))
 }
@@ -118,7 +133,9 @@ enum OnRemove {
 #[serde(default, deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 struct RemoveQuery {
-    /// `keep` leaves our records at the provider, `remove` takes them out first.
+    /// `keep` leaves our records at the provider, `remove` takes them out first. An embedded zone is not
+    /// served any more in either case; `keep` is refused where values would be lost that no host, domain
+    /// or record here wants.
     #[param(inline, value_type = Option<OnRemove>)]
     records: OnRemove,
     /// Wait so long for the job.

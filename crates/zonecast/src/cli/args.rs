@@ -103,6 +103,10 @@ pub enum Command {
     Key(super::key::KeyArgs),
     /// The configuration in force
     Config(super::config::ConfigArgs),
+    /// A copy of everything but the master key, while the daemon works
+    Backup(super::backup::BackupArgs),
+    /// Begin anew from a copy: paused, with serials above every known server's
+    Restore(super::backup::RestoreArgs),
     /// Measure Zonecast itself
     Bench(super::bench::BenchArgs),
     /// Completions for a shell

@@ -9,6 +9,7 @@
 mod approve;
 mod args;
 mod audit;
+mod backup;
 mod bench;
 mod completions;
 mod config;
@@ -84,6 +85,8 @@ async fn run(cli: Cli) -> Result<Done, Failure> {
         Command::Bench(args) => return Box::pin(bench::run(args)).await,
         Command::Provider(args) => return provider::run(&args, &global),
         Command::Config(args) => return config::run(&args, &global),
+        Command::Backup(args) => return Box::pin(backup::backup(args, &global)).await,
+        Command::Restore(args) => return Box::pin(backup::restore(args, &global)).await,
         Command::Completions(args) => return completions::run(&args),
         Command::Man(args) => return completions::man(&args),
         Command::Doctor(args) => return Box::pin(doctor::run(args, &global)).await,

@@ -164,11 +164,14 @@ pub const ZONE: Resource = Resource {
     ],
 };
 
+/// A zone that is being added: that can be tried first (`--dry-run`).
+const NEW_ZONE: Resource = Resource { plans: true, ..ZONE };
+
 /// Does it.
 pub async fn run(args: ZoneArgs, context: &Context) -> Result<Done, Failure> {
     match args.command {
         ZoneCommand::Add(args) => {
-            ZONE.act(context, Call::post("zones", add_body(&args, context).await?)).await
+            NEW_ZONE.act(context, Call::post("zones", add_body(&args, context).await?)).await
         }
         ZoneCommand::List { provider } => {
             ZONE.list(context, Call::get("zones").query_opt("provider", provider)).await

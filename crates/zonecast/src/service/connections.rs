@@ -3,7 +3,7 @@
 use super::input::{Errors, Form};
 use super::secrets::{Stored, known_kind, masked, plain_map, same_secrets, save};
 use super::view::{ConnectionView, TestView};
-use super::write::audit;
+use super::write::{add_once, audit, given_before};
 use super::{Caller, Expected};
 use crate::app::App;
 use crate::catalog::View;
@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use zonecast_core::Name;
 use zonecast_providers::ZoneRef;
 use zonecast_providers::fields::Settings;
-use zonecast_store::{ConnectionRow, StoreError};
+use zonecast_store::{ConnectionRow, Remember, StoreError};
 
 /// How long a test may take.
 pub const TEST_PATIENCE: Duration = Duration::from_secs(15);
@@ -36,14 +36,28 @@ async fn row(app: &App, id: i64) -> Result<ConnectionRow, Problem> {
 
 fn view_of(row: &ConnectionRow, view: &View) -> ConnectionView {
     let zones = view.zones.values().filter(|zone| zone.row.connection_id == row.id).count();
-    ConnectionView::of(row, masked(&row.settings, &row.secrets), zones)
+    let mut shown = ConnectionView::of(row, masked(&row.settings, &row.secrets), zones);
+    if view.paused {
+        shown.state = "paused".to_owned();
+        shown.notes.push("everything is paused".to_owned());
+    }
+    shown
 }
 
 /// Adds a connection.
 pub async fn create(app: &App, caller: &Caller, body: &Value) -> Result<ConnectionView, Problem> {
+    if let Some(id) = given_before(app, caller).await? {
+        return get(app, id).await;
+    }
     let row = new_row(body)?;
-    let stored = add(app, caller, row).await?;
-    get(app, stored.id).await
+    app.catalog.connect(&row).map_err(|words| Problem::field("/settings", words))?;
+    let line = audit(caller, "connection.add", format!("connection:{}", row.name));
+    let add = async |remember: Option<&Remember<'_>>| {
+        app.store.add_connection_once(&row, &[line], remember).await.map(|stored| stored.id)
+    };
+    let id = add_once(app, caller, add, |error| taken(error, &row.name)).await?;
+    app.catalog.reload().await?;
+    get(app, id).await
 }
 
 fn new_row(body: &Value) -> Result<ConnectionRow, Problem> {
@@ -96,7 +110,7 @@ pub fn fresh(
     }
 }
 
-/// Stores a new connection and takes it into the catalog.
+/// Stores a connection that a new zone brings with it, and takes it into the catalog.
 pub async fn add(app: &App, caller: &Caller, row: ConnectionRow) -> Result<ConnectionRow, Problem> {
     app.catalog.connect(&row).map_err(|words| Problem::field("/settings", words))?;
     let line = audit(caller, "connection.add", format!("connection:{}", row.name));

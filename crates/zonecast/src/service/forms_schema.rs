@@ -107,6 +107,9 @@ pub struct SyncBody {
     /// Replace values of others at this host's names, once.
     #[schema(default = false)]
     pub take_over: Option<bool>,
+    /// Write also what is equal already; without it, only what differs.
+    #[schema(default = true)]
+    pub rewrite: Option<bool>,
 }
 
 /// A record.

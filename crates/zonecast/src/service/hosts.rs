@@ -130,7 +130,7 @@ pub async fn list(app: &App, query: &ListHosts) -> Result<Page<HostView>, Proble
     let rows = match (fqdn, address) {
         (None, None) => {
             let filter = HostFilter {
-                search: query.search.clone().unwrap_or_default(),
+                search: query.search.as_deref().map(ascii).unwrap_or_default(),
                 state: query.state.clone().unwrap_or_default(),
                 ..HostFilter::default()
             };
@@ -153,6 +153,15 @@ pub async fn list(app: &App, query: &ListHosts) -> Result<Page<HostView>, Proble
         }
     }
     Ok(Page { items, next_cursor })
+}
+
+/// What is looked for in the form names are stored in; a name in national script is found by whole
+/// labels only, for a part of one has no ASCII form.
+fn ascii(search: &str) -> String {
+    match Name::parse(search) {
+        Ok(name) if !search.is_ascii() => name.to_string(),
+        _ => search.to_owned(),
+    }
 }
 
 /// The host of this name; one on its way out only where no other has the name.
@@ -347,11 +356,12 @@ fn changed_write(app: &App, view: &View, old: &HostRow, new: HostRow, held: &[Ne
 }
 
 /// Set DNS records: read afresh, write what is owned, remove what is stale; `take_over` replaces
-/// values of others at this host's names, once.
+/// values of others at this host's names, once; `rewrite: false` writes only what differs.
 pub async fn sync(app: &App, caller: &Caller, id: i64, body: &Value) -> Result<Work<HostView>, Problem> {
     let mut errors = Errors::default();
     let mut form = Form::body(body)?;
     let take_over = form.flag("take_over", &mut errors).value().unwrap_or(false);
+    let rewrite = form.flag("rewrite", &mut errors).value().unwrap_or(true);
     form.finish(&mut errors);
     errors.into_result(())?;
     for _ in 0..write::TRIES {
@@ -372,7 +382,7 @@ pub async fn sync(app: &App, caller: &Caller, id: i64, body: &Value) -> Result<W
         }
         let held: Vec<NewClaim> = held.into_iter().map(write::as_new).collect();
         let wish = Wish {
-            rewrite: true,
+            rewrite,
             take_over,
             ..Wish::new(caller, "host.sync", format!("set DNS records of {}", row.fqdn))
         };
@@ -413,7 +423,7 @@ pub async fn remove(
         let owner = OwnerId { kind: OwnerKind::Host, id };
         if row.state == "deleting" {
             if forget {
-                app.store.forget(owner).await?;
+                app.store.forget(owner, &[write::forgotten(caller, owner)]).await?;
             }
             let about = JobFilter { owner: Some(owner), ..JobFilter::default() };
             let job_id = app.store.jobs(&about, None, 1).await?.first().map(|job| job.id);
@@ -433,7 +443,7 @@ pub async fn remove(
             Err(problem) => return Err(problem),
             Ok((_, job_id)) => {
                 if forget {
-                    app.store.forget(owner).await?;
+                    app.store.forget(owner, &[write::forgotten(caller, owner)]).await?;
                 }
                 gone.state = "deleting".to_owned();
                 return Ok(Work { job_id, data: gone });

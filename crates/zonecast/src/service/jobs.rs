@@ -5,11 +5,14 @@ use super::view::{JobView, LogLineView, time};
 use super::{Page, cursor_in};
 use crate::app::App;
 use crate::problem::Problem;
+use std::collections::VecDeque;
 use std::time::Duration;
 use zonecast_store::{JobFilter, JobRow, LogLine, OwnerId, OwnerKind};
 
 /// Lines read in one step.
 const LINES: usize = 1_000;
+/// How often a live log looks for new lines where nobody signals.
+const FOLLOW_EVERY: Duration = Duration::from_millis(500);
 
 /// Which jobs a list shows.
 #[derive(Clone, Debug, Default)]
@@ -64,6 +67,54 @@ pub async fn wait(app: &App, id: i64, limit: Duration) -> Result<bool, Problem> 
 pub async fn log_after(app: &App, id: i64, after: i64) -> Result<Vec<LogLineView>, Problem> {
     let lines = app.store.job_log(id, after, LINES).await?;
     Ok(lines.into_iter().map(|LogLine { id, at, line }| LogLineView { id, at: time(at), line }).collect())
+}
+
+/// A reader of a live log: every line once, in order, then the end.
+pub struct Follower {
+    app: App,
+    job: i64,
+    after: i64,
+    lines: VecDeque<LogLineView>,
+    ended: bool,
+}
+
+/// What a reader of a live log sees next.
+#[derive(Clone, Debug)]
+pub enum Step {
+    /// A line.
+    Line(LogLineView),
+    /// The job has ended, in this state; nothing follows.
+    End(String),
+}
+
+impl Follower {
+    /// Reads the lines behind `after`.
+    pub fn new(app: App, job: i64, after: i64) -> Follower {
+        Follower { app, job, after, lines: VecDeque::new(), ended: false }
+    }
+
+    /// The next step; waits where nothing is new. `None` after the end, or where the log cannot be read.
+    pub async fn next(&mut self) -> Option<Step> {
+        loop {
+            if let Some(line) = self.lines.pop_front() {
+                return Some(Step::Line(line));
+            }
+            if self.ended {
+                return None;
+            }
+            // The job is looked at before its lines, so that the last ones are never missed.
+            let job = get(&self.app, self.job).await.ok()?;
+            self.lines.extend(log_after(&self.app, self.job, self.after).await.ok()?);
+            match self.lines.back() {
+                Some(last) => self.after = last.id,
+                None if job.finished_at.is_some() => {
+                    self.ended = true;
+                    return Some(Step::End(job.state));
+                }
+                None => self.app.engine.changed(FOLLOW_EVERY).await,
+            }
+        }
+    }
 }
 
 /// The whole log as text.

@@ -112,6 +112,31 @@ pub async fn remove(app: &App, caller: &Caller, id: i64) -> Result<(), Problem> 
     Ok(())
 }
 
+/// The id of the key that this text is, if it opens anything: a log-in, which the audit remembers.
+pub async fn log_in(app: &App, text: &str, source: &str) -> Result<Option<i64>, Problem> {
+    let Some((id, secret)) = parts(text) else { return Ok(None) };
+    let Some(row) = app.store.api_key(id).await?.filter(|row| holds(row, secret)) else { return Ok(None) };
+    let Some(mut caller) = caller_of(&row) else { return Ok(None) };
+    caller.source = source.to_owned();
+    app.store.audit(&[audit(&caller, "key.log_in", format!("key:{id}"))]).await?;
+    Ok(Some(id))
+}
+
+/// Who calls with the key of this id, while it opens anything.
+pub async fn holder(app: &App, id: i64) -> Result<Option<Caller>, Problem> {
+    let row = app.store.api_key(id).await?;
+    Ok(row.filter(is_in_time).and_then(|row| caller_of(&row)))
+}
+
+fn caller_of(row: &ApiKeyRow) -> Option<Caller> {
+    let role = row.role.parse().ok()?;
+    Some(Caller { actor: format!("key:{}", row.name), role, source: "api".to_owned(), once: None })
+}
+
+fn is_in_time(row: &ApiKeyRow) -> bool {
+    row.expires_at.is_none_or(|end| jiff::Timestamp::now().as_millisecond() < end)
+}
+
 /// The id and the secret of a key's text.
 pub fn parts(text: &str) -> Option<(i64, &str)> {
     let (id, secret) = text.strip_prefix("zc_")?.split_once('_')?;
@@ -122,7 +147,7 @@ pub fn parts(text: &str) -> Option<(i64, &str)> {
 /// Whether the secret is the key's, and the key has not ended.
 pub fn holds(row: &ApiKeyRow, secret: &str) -> bool {
     let right = bool::from(hash(secret).ct_eq(&row.hash));
-    right && row.expires_at.is_none_or(|end| jiff::Timestamp::now().as_millisecond() < end)
+    right && is_in_time(row)
 }
 
 fn hash(secret: &str) -> [u8; 32] {

@@ -10,11 +10,6 @@ use crate::problem::Problem;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-/// The words at a connection that was stopped with all others, so that only those go on again.
-const BY_ALL: &str = "paused with everything else";
-/// Where it is remembered that everything is stopped.
-const META: &str = "paused";
-
 /// Whether everything is stopped.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct PauseView {
@@ -26,25 +21,17 @@ pub struct PauseView {
 
 /// Whether everything is stopped.
 pub async fn state(app: &App) -> Result<PauseView, Problem> {
-    let paused = app.store.meta(META).await?.is_some_and(|value| value == "1");
+    let paused = app.store.is_paused().await?;
     let connections = list(app).iter().filter(|connection| connection.state == "paused").count();
     Ok(PauseView { paused, connections })
 }
 
-/// Stops, or lets go on, everything.
+/// Stops, or lets go on, everything. What was paused by itself stays so afterwards.
 pub async fn all(app: &App, caller: &Caller, paused: bool) -> Result<PauseView, Problem> {
-    app.store.set_meta(META, if paused { "1" } else { "0" }).await?;
-    let view = app.catalog.view();
-    for entry in view.connections.values() {
-        let row = &entry.row;
-        let by_all = row.state == "paused" && row.last_error.as_deref() == Some(BY_ALL);
-        if paused && row.state != "paused" {
-            app.store.set_connection_state(row.id, "paused", Some(BY_ALL), 0, 0).await?;
-        } else if !paused && by_all {
-            app.store.set_connection_state(row.id, "ok", None, 0, 0).await?;
-        }
-    }
-    done(app, caller, if paused { "pause" } else { "resume" }, "everything".to_owned()).await?;
+    let action = if paused { "pause" } else { "resume" };
+    app.store.set_paused(paused, &[audit(caller, action, "everything".to_owned())]).await?;
+    app.catalog.reload().await?;
+    app.engine.wake();
     state(app).await
 }
 
@@ -65,7 +52,9 @@ pub async fn connection(
 
 /// Stops, or lets go on, one zone.
 pub async fn zone(app: &App, caller: &Caller, id: i64, paused: bool) -> Result<ZoneView, Problem> {
-    entry(app, id)?;
+    if entry(app, id)?.row.state == "deleting" {
+        return Err(Problem::new(409, format!("zone {id} is being removed")));
+    }
     app.store.set_zone_state(id, if paused { "paused" } else { "ok" }, None).await?;
     let action = if paused { "zone.pause" } else { "zone.resume" };
     done(app, caller, action, format!("zone:{id}")).await?;

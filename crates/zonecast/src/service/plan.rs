@@ -18,6 +18,8 @@ use zonecast_store::{KeyRow, NewClaim, OwnerId, OwnerKind, OwnerWrite};
 
 /// How long a provider may take for a plan.
 const PATIENCE: Duration = Duration::from_secs(20);
+/// Whoever adds a zone waits no longer than this to learn what stands in it.
+const NEW_ZONE_PATIENCE: Duration = Duration::from_secs(4);
 /// Most names of one zone in one plan.
 const NAMES_MAX: usize = 20_000;
 
@@ -87,6 +89,41 @@ pub struct PlanNote {
     pub note: Option<String>,
 }
 
+impl PlanView {
+    /// The zones' plans together.
+    pub fn of(zones: Vec<ZonePlanView>) -> PlanView {
+        let mut plan = PlanView { zones, ..PlanView::default() };
+        for change in plan.zones.iter().flat_map(|zone| &zone.changes) {
+            match change.action.as_str() {
+                "create" => plan.creates += 1,
+                "replace" => plan.replaces += 1,
+                _ => plan.deletes += 1,
+            }
+        }
+        plan.empty = plan.creates + plan.replaces + plan.deletes == 0;
+        plan
+    }
+}
+
+impl ZonePlanView {
+    fn empty(zone: &ZoneEntry) -> ZonePlanView {
+        ZonePlanView {
+            zone_id: zone.row.id,
+            zone: zone.row.name.to_string(),
+            provider: zone.connection.row.provider.clone(),
+            changes: Vec::new(),
+            notes: Vec::new(),
+            error: None,
+        }
+    }
+
+    /// Keys that hold values of others; nothing where the zone could not be read.
+    pub fn conflicts(&self) -> Option<usize> {
+        let notes = self.notes.iter().filter(|note| note.verdict == "conflict");
+        self.error.is_none().then(|| notes.count())
+    }
+}
+
 /// Claims to be looked at as if they were stored already.
 #[derive(Default)]
 struct Supposed {
@@ -129,6 +166,21 @@ pub async fn of_zone(app: &App, id: i64) -> Result<PlanView, Problem> {
     over(app, &app.catalog.view(), BTreeMap::from([(id, names)]), &Supposed::default()).await
 }
 
+/// What is due in a zone that is being added; the provider is asked briefly, and only where names are
+/// wanted there.
+pub async fn of_new_zone(app: &App, view: &View, zone: &ZoneEntry) -> Result<ZonePlanView, Problem> {
+    let names = super::zone_work::names_in(app, view, zone, NAMES_MAX).await?;
+    let nothing = Supposed::default();
+    let plan = of_names(app, view, zone, names, &nothing);
+    match tokio::time::timeout(NEW_ZONE_PATIENCE, plan).await {
+        Ok(plan) => plan,
+        Err(_) => {
+            let words = format!("no answer within {} seconds", NEW_ZONE_PATIENCE.as_secs());
+            Ok(ZonePlanView { error: Some(words), ..ZonePlanView::empty(zone) })
+        }
+    }
+}
+
 /// What is due for every zone.
 pub async fn of_all(app: &App) -> Result<PlanView, Problem> {
     let view = app.catalog.view();
@@ -148,16 +200,7 @@ async fn over(
     let zones = names.into_iter().filter_map(|(id, names)| Some((view.zone(id)?, names)));
     let plans = zones.map(|(zone, names)| of_names(app, view, zone, names, supposed));
     let plans = futures_util::future::join_all(plans).await;
-    let mut plan = PlanView { zones: plans.into_iter().collect::<Result<_, _>>()?, ..PlanView::default() };
-    for change in plan.zones.iter().flat_map(|zone| &zone.changes) {
-        match change.action.as_str() {
-            "create" => plan.creates += 1,
-            "replace" => plan.replaces += 1,
-            _ => plan.deletes += 1,
-        }
-    }
-    plan.empty = plan.creates + plan.replaces + plan.deletes == 0;
-    Ok(plan)
+    Ok(PlanView::of(plans.into_iter().collect::<Result<_, _>>()?))
 }
 
 async fn of_names(
@@ -169,14 +212,7 @@ async fn of_names(
 ) -> Result<ZonePlanView, Problem> {
     names.sort_unstable();
     names.dedup();
-    let mut plan = ZonePlanView {
-        zone_id: zone.row.id,
-        zone: zone.row.name.to_string(),
-        provider: zone.connection.row.provider.clone(),
-        changes: Vec::new(),
-        notes: Vec::new(),
-        error: None,
-    };
+    let mut plan = ZonePlanView::empty(zone);
     if names.is_empty() {
         return Ok(plan);
     }

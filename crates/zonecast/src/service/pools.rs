@@ -3,7 +3,7 @@
 use super::forms::pool_over;
 use super::input::{Errors, Form};
 use super::view::PoolView;
-use super::write::audit;
+use super::write::{add_once, audit, given_before};
 use super::{Caller, Expected};
 use crate::app::App;
 use crate::catalog::View;
@@ -11,7 +11,7 @@ use crate::problem::Problem;
 use ipnet::IpNet;
 use serde_json::Value;
 use zonecast_core::Name;
-use zonecast_store::{PoolRow, StoreError};
+use zonecast_store::{PoolRow, Remember, StoreError};
 
 /// Most reverse zones named for one prefix.
 const HINTS_MAX: usize = 16;
@@ -79,6 +79,9 @@ pub fn reverse_zones(prefix: IpNet) -> Vec<Name> {
 
 /// Adds a pool.
 pub async fn create(app: &App, caller: &Caller, body: &Value) -> Result<PoolView, Problem> {
+    if let Some(id) = given_before(app, caller).await? {
+        return get(app, id).await;
+    }
     let mut row = PoolRow {
         id: 0,
         prefix: IpNet::default(),
@@ -92,13 +95,15 @@ pub async fn create(app: &App, caller: &Caller, body: &Value) -> Result<PoolView
     pool_over(Form::body(body)?, &mut row, &mut errors);
     errors.into_result(())?;
     let line = audit(caller, "pool.add", format!("pool:{}", row.prefix));
-    let id = app.store.add_pool(&row, &[line]).await.map_err(|error| match error {
+    let add = async |remember: Option<&Remember<'_>>| app.store.add_pool_once(&row, &[line], remember).await;
+    let refused = |error| match error {
         StoreError::Constraint { by, .. } => {
             let which = by.map_or_else(String::new, |id| format!(", id {id}"));
             Problem::conflict("/prefix", format!("there is a pool of {} already{which}", row.prefix))
         }
         error => error.into(),
-    })?;
+    };
+    let id = add_once(app, caller, add, refused).await?;
     app.catalog.reload().await?;
     get(app, id).await
 }

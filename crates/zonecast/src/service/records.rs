@@ -248,7 +248,7 @@ pub async fn remove(
             }
         }
         if forget {
-            app.store.forget(owner(id)).await?;
+            app.store.forget(owner(id), &[write::forgotten(caller, owner(id))]).await?;
         }
         gone.state = "deleting".to_owned();
         return Ok(Work { job_id, data: gone });

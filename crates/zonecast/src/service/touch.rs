@@ -59,11 +59,8 @@ pub fn places<'a>(
     zone_id: Option<i64>,
 ) -> impl Iterator<Item = Place> + 'a {
     // The one zone is taken even where it would not match by itself (a shallower one under `longest`).
-    let only = zone_id.and_then(|id| view.zone(id)).map(|entry| Place {
-        zone_id: entry.row.id,
-        name: place(&entry.zone, name),
-        cname: None,
-    });
+    let here = zone_id.and_then(|id| view.zone(id)).filter(|entry| entry.row.state != "deleting");
+    let only = here.map(|entry| Place { zone_id: entry.row.id, name: place(&entry.zone, name), cname: None });
     let all = zone_id.is_none().then(|| view.index.placements(name, rtype));
     let all = all.into_iter().flatten().map(|placement| Place {
         zone_id: placement.zone.id.0,

@@ -167,6 +167,9 @@ pub struct ZoneView {
     pub serial: Option<u32>,
     /// When the zone was last listed as a whole.
     pub listed_at: Option<String>,
+    /// Keys that held values of others when the zone was added; only in the answer to that.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub conflicts: Option<usize>,
     /// Existing names are being matched with it.
     pub matching: bool,
     /// When it was added.

@@ -10,7 +10,7 @@ use crate::catalog::View;
 use crate::problem::Problem;
 use serde::{Deserialize, Serialize};
 use zonecast_store::{
-    ClaimRow, NewAudit, NewClaim, NewJob, OwnerWrite, Priority, Remember, StoreError, WriteContext,
+    ClaimRow, NewAudit, NewClaim, NewJob, OwnerId, OwnerWrite, Priority, Remember, StoreError, WriteContext,
     WriteResult, Written,
 };
 
@@ -94,7 +94,7 @@ pub async fn many(
 async fn store(app: &App, wish: &Wish<'_>, writes: &[OwnerWrite], epoch: i64) -> Result<Written, StoreError> {
     let context = wish.context(epoch);
     let Some(once) = &wish.caller.once else { return app.store.write_owners(writes, &context).await };
-    let key = format!("{} written", once.key);
+    let key = once.written_key();
     let remember = Remember {
         key: &key,
         principal: &once.principal,
@@ -119,6 +119,55 @@ pub struct Once {
     pub principal: String,
     /// SHA-256 of path and body.
     pub body_hash: [u8; 32],
+}
+
+impl Once {
+    /// What the transaction of the call remembers its id under.
+    pub fn written_key(&self) -> String {
+        format!("{} written", self.key)
+    }
+}
+
+/// What a new row's transaction remembers; `key` is [`Once::written_key`].
+pub fn remembering<'a>(once: &'a Once, key: &'a str) -> Remember<'a> {
+    Remember { key, principal: &once.principal, body_hash: once.body_hash, answer: &new_row }
+}
+
+fn new_row(written: &Written) -> (u16, String) {
+    (201, Receipt::of(written))
+}
+
+/// The id that this very call gave out before, where it carries an idempotency key and died between
+/// its commit and its answer.
+pub async fn given_before(app: &App, caller: &Caller) -> Result<Option<i64>, Problem> {
+    let Some(once) = &caller.once else { return Ok(None) };
+    let Some(first) = app.store.recall(&once.written_key(), &once.principal).await? else { return Ok(None) };
+    if first.body_hash != once.body_hash {
+        return Err(Problem::new(409, "this Idempotency-Key was used for another call: take a new one"));
+    }
+    let results = Receipt::read(&first.body).map(|written| written.results).unwrap_or_default();
+    Ok(results.first().and_then(|result| match result {
+        WriteResult::Stored { id, .. } => Some(*id),
+        _ => None,
+    }))
+}
+
+/// Stores something new and gives its id: once, where the call carries an idempotency key.
+pub async fn add_once(
+    app: &App,
+    caller: &Caller,
+    store: impl AsyncFnOnce(Option<&Remember<'_>>) -> Result<i64, StoreError>,
+    refused: impl FnOnce(StoreError) -> Problem,
+) -> Result<i64, Problem> {
+    let key = caller.once.as_ref().map(|once| once.written_key());
+    let remember = caller.once.as_ref().zip(key.as_ref()).map(|(once, key)| remembering(once, key));
+    match store(remember.as_ref()).await {
+        // The same call came twice at the same time: both give the first one's.
+        Err(StoreError::AlreadyAnswered) => {
+            given_before(app, caller).await?.ok_or_else(|| StoreError::AlreadyAnswered.into())
+        }
+        other => other.map_err(refused),
+    }
 }
 
 /// What a write gave out, as its transaction remembers it.
@@ -198,6 +247,13 @@ pub fn as_new(claim: ClaimRow) -> NewClaim {
 /// An audit line of this caller.
 pub fn audit(caller: &Caller, action: &str, object: String) -> NewAudit {
     audit_with(caller, action, object, serde_json::json!({}))
+}
+
+/// The line of an owner that was let go before its records were gone (`--forget`).
+pub fn forgotten(caller: &Caller, owner: OwnerId) -> NewAudit {
+    let word = super::view::owner_word(owner.kind);
+    let detail = serde_json::json!({ "note": "forgotten before every zone had an outcome" });
+    audit_with(caller, &format!("{word}.forget"), format!("{word}:{}", owner.id), detail)
 }
 
 /// An audit line with details; never put a secret there.

@@ -39,6 +39,7 @@ const SHOWN: &[&str] = &[
     "serial",
     "listed_at",
     "matching",
+    "conflicts",
     "created_at",
     "updated_at",
     "version",

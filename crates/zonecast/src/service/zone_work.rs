@@ -1,26 +1,27 @@
 //! Work over a whole zone: write it afresh, let held removals go, take it out.
 
 use super::view::ZoneView;
-use super::write::audit;
-use super::zones::{self, entry};
+use super::write::{audit, audit_with};
+use super::zones::{self, EMBEDDED, entry};
 use super::{Caller, Expected, Work};
 use crate::app::App;
-use crate::catalog::ZoneEntry;
+use crate::catalog::{View, ZoneEntry};
 use crate::problem::Problem;
-use std::collections::BTreeSet;
-use std::time::Duration;
-use zonecast_core::Name;
-use zonecast_store::{NewJob, Priority, Raise};
+use std::collections::{BTreeSet, HashSet};
+use zonecast_core::{Name, RRset, RecordData, RecordType};
+use zonecast_store::{NewAudit, NewJob, Priority, Raise};
 
 /// Names raised in one transaction.
 const STEP: usize = 2_000;
-/// How long removing a zone waits for its values to be taken out.
-const REMOVE_PATIENCE: Duration = Duration::from_secs(60);
 
 /// Every name of the zone that is claimed or holds something of ours, at most `most`.
 pub async fn names_of(app: &App, zone: &ZoneEntry, most: usize) -> Result<Vec<Name>, Problem> {
+    names_in(app, &app.catalog.view(), zone, most).await
+}
+
+/// The same in a view that need not be the one in force.
+pub async fn names_in(app: &App, view: &View, zone: &ZoneEntry, most: usize) -> Result<Vec<Name>, Problem> {
     let mut names = BTreeSet::new();
-    let view = app.catalog.view();
     let mut after = None;
     let top = match zone.settings.network {
         Some(network) => {
@@ -34,7 +35,7 @@ pub async fn names_of(app: &App, zone: &ZoneEntry, most: usize) -> Result<Vec<Na
         let Some(last) = claims.last() else { break };
         after = Some(last.name.key().to_vec());
         for claim in &claims {
-            let places = super::touch::places(&view, &claim.name, claim.data.rtype(), claim.zone_id);
+            let places = super::touch::places(view, &claim.name, claim.data.rtype(), claim.zone_id);
             names.extend(places.filter(|place| place.zone_id == zone.row.id).map(|place| place.name));
         }
         if names.len() >= most {
@@ -80,7 +81,10 @@ pub async fn approve(app: &App, caller: &Caller, id: i64) -> Result<usize, Probl
     Ok(approved)
 }
 
-/// Forgets a zone. With `remove` the values we wrote are taken out at the provider first.
+/// Forgets a zone. With `remove` the values we wrote are taken out at the provider first, by the
+/// engine, however often this process dies meanwhile; the zone is `deleting` until then. An embedded
+/// zone is not served any more in either case (docs/decisions/0006): with `keep` that is refused
+/// where it would lose values that nothing here could make again.
 pub async fn remove(
     app: &App,
     caller: &Caller,
@@ -92,36 +96,77 @@ pub async fn remove(
     expected.check(zone.row.version)?;
     let mut gone = zones::get(app, id)?;
     gone.state = "deleting".to_owned();
-    if !remove {
-        finish(app, caller, &zone).await?;
+    let embedded = zone.connection.row.provider == EMBEDDED;
+    if !remove && !embedded {
+        app.store.remove_zone(id, &[line(caller, &zone, "keep")]).await?;
+        app.catalog.reload().await?;
         return Ok(Work { job_id: None, data: gone });
     }
-    let names = names_of(app, &zone, usize::MAX).await?;
-    app.store.set_zone_state(id, "deleting", None).await?;
-    app.catalog.reload().await?;
-    let title = format!("take our values out of zone {} and forget it", zone.row.name);
-    let job = raise(app, &zone, "zone.remove", &title, &names).await?;
-    let (app, caller) = (app.clone(), caller.clone());
-    tokio::spawn(async move {
-        if let Err(problem) = finish_when_done(&app, &caller, &zone, job).await {
-            tracing::warn!(zone = %zone.row.name, %problem, "the zone is not removed yet");
-        }
-    });
-    Ok(Work { job_id: Some(job), data: gone })
-}
-
-async fn finish_when_done(app: &App, caller: &Caller, zone: &ZoneEntry, job: i64) -> Result<(), Problem> {
-    let ended = super::jobs::wait(app, job, REMOVE_PATIENCE).await?;
-    let well = super::jobs::get(app, job).await?.state == "done";
-    if ended && well {
-        finish(app, caller, zone).await?;
+    if !remove {
+        refuse_loss(app, &zone).await?;
     }
-    Ok(())
+    let job = begin_removal(app, caller, &zone, if remove { "remove" } else { "keep" }).await?;
+    let leaving = entry(app, id)?;
+    app.engine.remove_now(&leaving).await?;
+    Ok(Work { job_id: remove.then_some(job), data: gone })
 }
 
-async fn finish(app: &App, caller: &Caller, zone: &ZoneEntry) -> Result<(), Problem> {
+/// The job of a removal; the one under way where there is one.
+async fn begin_removal(app: &App, caller: &Caller, zone: &ZoneEntry, records: &str) -> Result<i64, Problem> {
     let id = zone.row.id;
-    app.store.remove_zone(id, &[audit(caller, "zone.remove", format!("zone:{id}"))]).await?;
+    if zone.row.state == "deleting"
+        && let Some(job) = app.store.removal_job(id).await?
+        && app.store.job(job).await?.is_some_and(|job| job.finished_at.is_none())
+    {
+        return Ok(job);
+    }
+    let title = format!("take our values out of zone {} and forget it", zone.row.name);
+    let job = NewJob { kind: "zone.remove".to_owned(), title };
+    let job = app.store.begin_zone_removal(id, &job, &[line(caller, zone, records)]).await?;
     app.catalog.reload().await?;
-    Ok(())
+    Ok(job)
+}
+
+fn line(caller: &Caller, zone: &ZoneEntry, records: &str) -> NewAudit {
+    let detail = serde_json::json!({ "zone": zone.row.name.to_string(), "records": records });
+    audit_with(caller, "zone.remove", format!("zone:{}", zone.row.id), detail)
+}
+
+/// Our own server holds the only copy of an embedded zone. What owners here want is made again when
+/// the zone is added again; other values would be lost.
+async fn refuse_loss(app: &App, zone: &ZoneEntry) -> Result<(), Problem> {
+    let Some(served) = app.authority.snapshot(&zone.row.name) else { return Ok(()) };
+    let mut ours: HashSet<(Name, RecordType, RecordData)> = HashSet::new();
+    let mut after: Option<Vec<u8>> = None;
+    loop {
+        let keys = app.store.keys_below(zone.row.id, after.as_deref(), STEP).await?;
+        after = keys.last().filter(|_| keys.len() >= STEP).map(|key| key.name.key().to_vec());
+        ours.extend(keys.into_iter().flat_map(|key| {
+            let (name, rtype) = (key.name, key.rtype);
+            key.applied.into_iter().map(move |value| (name.clone(), rtype, value))
+        }));
+        if after.is_none() {
+            break;
+        }
+    }
+    let made = |set: &RRset| set.rtype.is_dnssec_made() || set.rtype == RecordType::SOA;
+    let of_apex = |set: &RRset| set.rtype == RecordType::NS && set.name == zone.row.name;
+    let lost = served
+        .rrsets()
+        .filter(|set| !made(set) && !of_apex(set))
+        .flat_map(|set| set.values.into_iter().map(move |value| (set.name.clone(), set.rtype, value)))
+        .filter(|value| !ours.contains(value))
+        .count();
+    if lost == 0 {
+        return Ok(());
+    }
+    let values = if lost == 1 { "value" } else { "values" };
+    Err(Problem::new(
+        409,
+        format!(
+            "{} is served by Zonecast itself, and {lost} {values} in it belong to no host, domain or record: \
+             without the zone they would be lost. Export it first, and say records=remove",
+            zone.row.name
+        ),
+    ))
 }

@@ -6,19 +6,20 @@
 
 use super::connections::{self, TEST_PATIENCE, change_settings, run_test};
 use super::input::{Errors, Field, Form};
-use super::secrets::{known_kind, masked, plain_map, same_secrets, save};
+use super::secrets::{masked, same_secrets};
 use super::view::{TestView, ZoneView, time};
 use super::write::audit;
 use super::zone_form::{ZoneForm, embedded_over, embedded_shown, zone_id_field};
+use super::zone_new::{draft, twice};
 use super::{Caller, Expected, Role};
 use crate::app::App;
-use crate::catalog::{View, ZoneEntry};
+use crate::catalog::ZoneEntry;
 use crate::problem::Problem;
-use serde_json::{Map, Value};
+use serde_json::Value;
 use std::sync::Arc;
 use std::time::Instant;
 use zonecast_core::Name;
-use zonecast_providers::{Provider, ZoneRef};
+use zonecast_providers::ZoneRef;
 use zonecast_store::{ConnectionRow, StoreError, ZoneRow};
 
 /// The kind served by Zonecast itself.
@@ -108,7 +109,10 @@ fn view_of(app: &App, zone: &ZoneEntry) -> ZoneView {
         settings,
         policy: zone.settings.clone(),
         state: zone.row.state.clone(),
-        connection_state: connection.state.clone(),
+        connection_state: match app.catalog.view().paused {
+            true => "paused".to_owned(),
+            false => connection.state.clone(),
+        },
         last_error: zone.row.last_error.clone().or_else(|| connection.last_error.clone()),
         serial: snapshot.map(|snapshot| snapshot.serial().0),
         listed_at: zone.row.listed_at.map(time),
@@ -116,185 +120,16 @@ fn view_of(app: &App, zone: &ZoneEntry) -> ZoneView {
         created_at: time(zone.row.created_at),
         updated_at: time(zone.row.updated_at),
         version: zone.row.version,
+        conflicts: None,
         notes: Vec::new(),
     }
 }
 
-/// A zone as a body describes it, checked but not stored.
-struct Draft {
-    name: Name,
-    connection: ConnectionRow,
-    /// The connection is stored already.
-    known: bool,
-    provider_zone_id: Option<String>,
-    policy: Map<String, Value>,
-    embedded: Option<zonecast_dns::ZoneSettings>,
-}
-
-fn draft(app: &App, caller: &Caller, body: &Value, view: &View) -> Result<Draft, Problem> {
-    let mut errors = Errors::default();
-    let form = ZoneForm::read(Form::body(body)?, &mut errors);
-    if !form.name.is_given() && !errors.names("/name") {
-        errors.add("/name", "is missing");
-    }
-    let policy = form.policy_over(&Map::new());
-    let connection = draft_connection(caller, &form, view, &mut errors)?;
-    let mut embedded = None;
-    if let (Some((row, _)), Field::Is(given)) = (&connection, &form.settings)
-        && row.provider == EMBEDDED
-    {
-        embedded = Some(embedded_over(given, &zonecast_dns::ZoneSettings::default(), &mut errors));
-    }
-    let name = errors.into_result(form.name)?.value();
-    let (Some(name), Some((connection, known))) = (name, connection) else {
-        return Err(Problem::new(422, "the zone is not complete"));
-    };
-    app.catalog.connect(&connection).map_err(|words| Problem::field("/settings", words))?;
-    Ok(Draft { name, connection, known, provider_zone_id: form.provider_zone_id.value(), policy, embedded })
-}
-
-/// The connection a new zone lives at, and whether it is stored already.
-fn draft_connection(
-    caller: &Caller,
-    form: &ZoneForm,
-    view: &View,
-    errors: &mut Errors,
-) -> Result<Option<(ConnectionRow, bool)>, Problem> {
-    let provider = match &form.provider {
-        Field::Is(provider) => Some(provider.as_str()),
-        _ => None,
-    };
-    if let Field::Is(id) = form.connection_id {
-        let Some(found) = view.connections.get(&id) else {
-            errors.add("/connection_id", format!("there is no connection {id}"));
-            return Ok(None);
-        };
-        let row = &found.row;
-        if provider.is_some_and(|provider| provider != row.provider) {
-            errors.add("/provider", format!("connection {id} is of the provider {}", row.provider));
-        }
-        if let Field::Is(given) = &form.settings
-            && row.provider != EMBEDDED
-            && !given.is_empty()
-        {
-            errors
-                .add("/settings", "are those of the connection: leave them out, or leave out connection_id");
-        }
-        return Ok(Some((row.clone(), true)));
-    }
-    let Some(provider) = provider else {
-        if !errors.names("/provider") {
-            errors.add("/provider", "is missing: give provider and settings, or connection_id");
-        }
-        return Ok(None);
-    };
-    let Some(kind) = known_kind(provider, errors) else { return Ok(None) };
-    let none = Map::new();
-    let given = match &form.settings {
-        Field::Is(given) if provider != EMBEDDED => given,
-        _ => &none,
-    };
-    if kind.fields.iter().any(|field| field.secret) {
-        // Whoever adds a zone with inline secrets adds a connection.
-        caller.require(Role::Admin)?;
-    }
-    let Some(settings) = save(&kind, given, None, errors) else { return Ok(None) };
-    let plain = plain_map(&settings);
-    let same = |row: &ConnectionRow| {
-        row.provider == provider && row.settings == plain && same_secrets(&row.secrets, &settings.secrets)
-    };
-    if let Some(found) = view.connections.values().find(|entry| same(&entry.row)) {
-        return Ok(Some((found.row.clone(), true)));
-    }
-    Ok(Some((connections::fresh(String::new(), provider.to_owned(), &settings, String::new(), true), false)))
-}
-
-/// Adds a zone.
-pub async fn create(app: &App, caller: &Caller, body: &Value) -> Result<ZoneView, Problem> {
-    let view = app.catalog.view();
-    let mut draft = draft(app, caller, body, &view)?;
-    let provider =
-        app.catalog.connect(&draft.connection).map_err(|words| Problem::field("/settings", words))?;
-    let reference = ZoneRef {
-        name: draft.name.clone(),
-        provider_zone_id: draft.provider_zone_id.clone(),
-        deadline: Instant::now() + TEST_PATIENCE,
-    };
-    let physical_id = format!("{} {}", draft.connection.provider, provider.physical_id(&reference));
-    if let Some(first) = view.zones.values().find(|zone| zone.row.physical_id == physical_id) {
-        return Err(twice(first.row.id));
-    }
-    if !draft.known {
-        draft.connection.name = implicit_name(&view, &draft);
-        draft.connection = connections::add(app, caller, draft.connection.clone()).await?;
-    }
-    if draft.connection.provider == EMBEDDED {
-        serve(app, provider.as_ref(), &reference, draft.embedded.take()).await?;
-    }
-    let row = ZoneRow {
-        id: 0,
-        name: draft.name.clone(),
-        connection_id: draft.connection.id,
-        provider_zone_id: draft.provider_zone_id.clone(),
-        physical_id,
-        settings: draft.policy.clone(),
-        state: "ok".to_owned(),
-        last_error: None,
-        cuts: Vec::new(),
-        rematch_after: Some(Vec::new()),
-        listed_at: None,
-        created_at: 0,
-        updated_at: 0,
-        version: 0,
-    };
-    let line = audit(caller, "zone.add", format!("zone:{}", row.name));
-    let stored = app.store.add_zone(&row, &[line]).await.map_err(|error| match error {
-        StoreError::Constraint { by: Some(first), .. } => twice(first),
-        error => error.into(),
-    })?;
-    app.catalog.reload().await?;
-    app.engine.wake();
-    get(app, stored.id)
-}
-
-fn twice(first: i64) -> Problem {
-    Problem::conflict(
-        "/name",
-        format!("this very zone at this very server is configured already, as zone {first}"),
-    )
-}
-
-/// `powerdns pdns.example.com:8081`, with a number where that is taken.
-fn implicit_name(view: &View, draft: &Draft) -> String {
-    let endpoint =
-        draft.connection.settings.get("server_url").or_else(|| draft.connection.settings.get("server"));
-    let host = endpoint.and_then(Value::as_str).unwrap_or_default();
-    let host = host.split_once("://").map_or(host, |(_, rest)| rest);
-    let base = match host.is_empty() {
-        true => draft.connection.provider.clone(),
-        false => format!("{} {host}", draft.connection.provider),
-    };
-    let taken = |name: &str| view.connections.values().any(|entry| entry.row.name == name);
-    let mut names = std::iter::once(base.clone()).chain((2..).map(|number| format!("{base} ({number})")));
-    names.find(|name| !taken(name)).unwrap_or(base)
-}
-
-/// Makes the zone at the embedded authority, with SOA and NS; one that is there keeps what it holds.
-async fn serve(
+pub(super) async fn set_embedded(
     app: &App,
-    provider: &dyn Provider,
-    zone: &ZoneRef,
-    settings: Option<zonecast_dns::ZoneSettings>,
+    name: &Name,
+    settings: zonecast_dns::ZoneSettings,
 ) -> Result<(), Problem> {
-    let seed = app.config.authority.seed(&zone.name);
-    provider.create_zone(zone, &seed).await.map_err(|error| Problem::new(503, error.to_string()))?;
-    if let Some(settings) = settings {
-        set_embedded(app, &zone.name, settings).await?;
-    }
-    Ok(())
-}
-
-async fn set_embedded(app: &App, name: &Name, settings: zonecast_dns::ZoneSettings) -> Result<(), Problem> {
     app.authority.set_settings(name, settings).await.map_err(|error| match error {
         zonecast_dns::AuthorityError::NoSuchZone(_) => Problem::new(409, error.to_string()),
         error => {

@@ -5,14 +5,15 @@
 //! be healed three times within a day is `contested`: somebody else writes there too, and a person
 //! has to say who is right.
 
-use super::Inner;
+use super::{Inner, group, trouble};
 use crate::catalog::ZoneEntry;
 use crate::settings::OnDrift;
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use zonecast_core::guard::implausibly_empty;
-use zonecast_core::{Name, Observed, RecordData, RecordType};
+use zonecast_core::{Errand, Name, Observed, RecordData, RecordType};
+use zonecast_providers::ErrorClass;
 use zonecast_store::{DriftRow, KeyRow, Priority, Raise, StoreError};
 
 const DAY_MILLIS: i64 = 24 * 60 * 60 * 1000;
@@ -37,6 +38,9 @@ pub(super) async fn run(inner: Arc<Inner>) {
 async fn due_zones(inner: &Arc<Inner>) -> Result<(), StoreError> {
     let now = inner.store.now().await?;
     let view = inner.catalog.view();
+    if view.paused {
+        return Ok(());
+    }
     let zones: Vec<_> = view.zones.values().filter(|zone| is_due(zone, now)).cloned().collect();
     for zone in zones {
         if inner.is_stopping() {
@@ -61,11 +65,22 @@ fn spread(id: i64) -> i64 {
 /// Compares one zone with what we wrote there, and remembers or heals what differs.
 async fn compare(inner: &Arc<Inner>, zone: &ZoneEntry, now: i64) -> Result<(), StoreError> {
     let Ok(provider) = &zone.connection.provider else { return Ok(()) };
+    let group = &zone.connection.row.budget_group;
+    // Who holds the lease compares too, so that the account's budget is kept by one process. Where it
+    // is not our turn, the next round looks again.
+    if group::take_lease(inner, group).await?.is_none()
+        || inner.budgets.take(inner, group, Errand::Comparison).is_err()
+    {
+        return Ok(());
+    }
     let deadline = Instant::now() + Duration::from_secs(inner.config.engine.call_seconds * 4);
     let observed = match provider.list(&zone.reference(deadline)).await {
         Ok(observed) => observed,
         Err(error) => {
             tracing::warn!(zone = %zone.row.name, %error, "the zone could not be listed; nothing is concluded");
+            if matches!(error.class, ErrorClass::RateLimited { .. }) {
+                trouble::hold_group(inner, zone, &error, now).await?;
+            }
             return look_again(inner, zone, now, FAILED_LISTING_MILLIS).await;
         }
     };
@@ -76,6 +91,9 @@ async fn compare(inner: &Arc<Inner>, zone: &ZoneEntry, now: i64) -> Result<(), S
     }
     let settled = now - i64::from(provider.capabilities().settle_seconds) * 1000;
     let found = differences(inner, zone, &observed, settled).await?;
+    if zone.zone.managed_full {
+        raise_strangers(inner, zone, &observed).await?;
+    }
     let cuts = cuts(zone, &observed);
     inner.store.zone_listed(zone.row.id, now, &cuts).await?;
     if remember(inner, zone, found, now).await? {
@@ -110,6 +128,43 @@ async fn differences(
             _ => return Ok(found),
         }
     }
+}
+
+/// In a zone that is managed as a whole, names with values that are nobody's here are raised: the
+/// ordinary pass takes them out, and writes down what they were.
+async fn raise_strangers(inner: &Inner, zone: &ZoneEntry, observed: &Observed) -> Result<(), StoreError> {
+    let apex = &zone.row.name;
+    let of_the_server = |name: &Name, rtype: RecordType| {
+        rtype == RecordType::SOA || rtype.is_dnssec_made() || (name == apex && is_apex_type(rtype))
+    };
+    let mut ours: HashMap<(Name, RecordType), Vec<RecordData>> = HashMap::new();
+    let mut after: Option<Vec<u8>> = None;
+    loop {
+        let keys = inner.store.keys_below(zone.row.id, after.as_deref(), PAGE).await?;
+        after = keys.last().filter(|_| keys.len() >= PAGE).map(|key| key.name.key().to_vec());
+        ours.extend(keys.into_iter().map(|key| ((key.name, key.rtype), key.applied)));
+        if after.is_none() {
+            break;
+        }
+    }
+    let strange = observed.rrsets.iter().filter(|set| {
+        let known = ours.get(&(set.name.clone(), set.rtype));
+        let known = |value: &RecordData| known.is_some_and(|values| values.contains(value));
+        !of_the_server(&set.name, set.rtype)
+            && set.values.iter().any(|value| !value.disabled && !known(&value.data))
+    });
+    let names: BTreeSet<Name> = strange.map(|set| set.name.clone()).collect();
+    let names: Vec<Name> = names.into_iter().collect();
+    if !names.is_empty() {
+        inner.store.raise(zone.row.id, &names, &Raise::derived(Priority::Bulk)).await?;
+        inner.work.notify_one();
+    }
+    Ok(())
+}
+
+/// What stands at an apex by the server's own doing.
+fn is_apex_type(rtype: RecordType) -> bool {
+    matches!(rtype, RecordType::NS | RecordType::DNSKEY | RecordType::CDS | RecordType::CDNSKEY)
 }
 
 /// What is missing of ours at one key. Values of others are not our business here.
@@ -193,9 +248,12 @@ async fn heal(inner: &Inner, zone: &ZoneEntry, rows: &mut [DriftRow], now: i64) 
     Ok(())
 }
 
-/// The delegations in a listing.
-fn cuts(zone: &ZoneEntry, observed: &Observed) -> Vec<Name> {
+/// The delegations in a listing, with their servers: the addresses of those below a cut are glue.
+fn cuts(zone: &ZoneEntry, observed: &Observed) -> Vec<(Name, Name)> {
     let below = |name: &Name| *name != zone.row.name;
     let sets = observed.rrsets.iter().filter(|set| set.rtype == RecordType::NS && below(&set.name));
-    sets.map(|set| set.name.clone()).collect()
+    let pairs = sets.flat_map(|set| {
+        set.values.iter().filter_map(|value| Some((set.name.clone(), value.data.as_name()?)))
+    });
+    pairs.collect()
 }

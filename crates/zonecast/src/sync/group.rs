@@ -4,18 +4,35 @@
 //! so that the next change pays nothing for it. A worker that cannot get the lease ends too: whoever
 //! holds it does the work.
 
+use super::rhythm::Rhythm;
 use super::{Inner, lock, node, pass, trouble};
 use crate::catalog::ZoneEntry;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
+use zonecast_core::Errand;
 use zonecast_providers::ZoneRef;
-use zonecast_store::{Lease, StoreError};
+use zonecast_store::{DirtyGroup, Lease, StoreError};
+
+/// A lease this process has, and until when the writes of its last holder may still arrive.
+#[derive(Clone)]
+pub(super) struct Held {
+    pub lease: Lease,
+    pub doubt_until: Option<i64>,
+}
+
+/// While a turn in the budget is waited for, the lease is looked at this often.
+const LONGEST_NAP: Duration = Duration::from_secs(5);
+
+/// While zones gather, other zones of the group are looked for this often.
+const SHORT_NAP: Duration = Duration::from_millis(25);
 
 /// What a pass needs to know of the group it runs in.
 pub(super) struct Turn {
     pub inner: Arc<Inner>,
     pub zone: Arc<ZoneEntry>,
     pub lease: Lease,
+    /// Which share of the budget pays for it.
+    pub errand: Errand,
     /// Names done before this instant (database clock) are looked at once more then: the lease was
     /// taken from a process that may have had a write on its way.
     pub doubt_until: Option<i64>,
@@ -24,17 +41,34 @@ pub(super) struct Turn {
 impl Turn {
     /// The connection or the zone was in trouble: try one name before everything.
     pub fn is_probe(&self) -> bool {
-        self.zone.connection.row.state != "ok" || self.zone.row.state != "ok"
+        matches!(self.zone.connection.row.state.as_str(), "open" | "probing" | "parked")
+            || self.zone.row.state == "parked"
     }
 
-    /// Permission for one provider call: the lease is looked at now, and the call ends inside it.
+    /// Permission for one provider call: its turn in the budget is waited for, the lease is looked at
+    /// then, and the call ends inside it.
     pub async fn call(&mut self) -> Result<ZoneRef, StoreError> {
-        let now = self.inner.store.now().await?;
-        self.lease = keep_lease(&self.inner, self.lease.clone(), now).await?;
+        self.wait_for_budget().await?;
+        self.keep_lease().await?;
         if !self.inner.store.check_lease(&self.lease).await? {
             return Err(fenced(&self.lease));
         }
         Ok(self.zone.reference(Instant::now() + Duration::from_millis(call_millis(&self.inner) as u64)))
+    }
+
+    /// A turn may be further away than the lease lasts, so that is kept while waiting.
+    async fn wait_for_budget(&mut self) -> Result<(), StoreError> {
+        while let Err(wait) = self.inner.budgets.take(&self.inner, &self.lease.budget_group, self.errand) {
+            self.inner.pause(wait.min(LONGEST_NAP)).await;
+            self.keep_lease().await?;
+        }
+        Ok(())
+    }
+
+    async fn keep_lease(&mut self) -> Result<(), StoreError> {
+        let now = self.inner.store.now().await?;
+        self.lease = keep_lease(&self.inner, self.lease.clone(), now).await?;
+        Ok(())
     }
 }
 
@@ -56,11 +90,12 @@ pub(super) async fn work(inner: Arc<Inner>, group: String) {
 }
 
 async fn work_off(inner: &Arc<Inner>, group: &str) -> Result<(), StoreError> {
-    let Some((mut lease, doubt_until)) = take_lease(inner, group).await? else {
+    let Some(Held { mut lease, doubt_until }) = take_lease(inner, group).await? else {
         inner.pause(Duration::from_millis(inner.config.engine.poll_millis)).await;
         return Ok(());
     };
     let mut last_zone = 0;
+    let mut rhythm = Rhythm::default();
     while !inner.is_stopping() {
         let now = inner.store.now().await?;
         let due = inner.store.dirty_groups(now).await?;
@@ -70,14 +105,22 @@ async fn work_off(inner: &Arc<Inner>, group: &str) -> Result<(), StoreError> {
         }
         // The most urgent first; among equals, the one after the one that had its turn.
         zones.sort_by_key(|zone| (zone.priority, zone.zone_id <= last_zone, zone.zone_id));
-        last_zone = zones[0].zone_id;
+        rhythm.keep(|id| zones.iter().any(|zone| zone.zone_id == id));
+        let begins = Instant::now();
+        let rest = |zone: &&DirtyGroup| rhythm.rest(zone.zone_id, zone.count, begins);
+        let Some(next) = zones.iter().find(|zone| rest(zone).is_zero()) else {
+            inner.pause(zones.iter().map(|zone| rest(&zone)).min().unwrap_or_default().min(SHORT_NAP)).await;
+            continue;
+        };
+        last_zone = next.zone_id;
+        rhythm.begins(last_zone, begins);
         let view = inner.catalog.view();
         let Some(zone) = view.zone(last_zone).cloned() else {
             inner.catalog.reload().await?;
             continue;
         };
         let doubt_until = doubt_until.filter(|until| *until > now);
-        let mut turn = Turn { inner: inner.clone(), zone, lease, doubt_until };
+        let mut turn = Turn { inner: inner.clone(), zone, lease, errand: Errand::Wish, doubt_until };
         let trouble = pass::run(&mut turn, now).await?;
         inner.signal_ended();
         if let Some(trouble) = trouble {
@@ -88,13 +131,17 @@ async fn work_off(inner: &Arc<Inner>, group: &str) -> Result<(), StoreError> {
     Ok(())
 }
 
-/// The lease, and until when the writes of its last holder may still arrive.
-async fn take_lease(inner: &Arc<Inner>, group: &str) -> Result<Option<(Lease, Option<i64>)>, StoreError> {
+/// The group's lease: the one this process has, else a new one; `None` where somebody else has it.
+pub(super) async fn take_lease(inner: &Arc<Inner>, group: &str) -> Result<Option<Held>, StoreError> {
     let now = inner.store.now().await?;
-    if let Some(lease) = lock(&inner.leases).get(group).cloned()
-        && lease.expires_at > now + call_millis(inner)
-    {
-        return Ok(Some((lease, None)));
+    let held = lock(&inner.leases).get(group).cloned();
+    if let Some(held) = held.filter(|held| held.lease.expires_at > now) {
+        // Nobody can have it but us, so it is renewed; waiting for its end would cost up to a call's time.
+        match keep_lease(inner, held.lease, now).await {
+            Ok(lease) => return Ok(Some(Held { lease, doubt_until: held.doubt_until })),
+            Err(StoreError::Fenced { .. }) => drop(lock(&inner.leases).remove(group)),
+            Err(error) => return Err(error),
+        }
     }
     let time = inner.config.engine.lease_seconds as i64 * 1000;
     let me = inner.node.as_str();
@@ -103,9 +150,10 @@ async fn take_lease(inner: &Arc<Inner>, group: &str) -> Result<Option<(Lease, Op
         lease = inner.store.acquire_lease(group, me, time).await?;
     }
     let Some(lease) = lease else { return Ok(None) };
-    let doubt = lease.taken_over.then_some(now + call_millis(inner));
-    lock(&inner.leases).insert(group.to_owned(), lease.clone());
-    Ok(Some((lease, doubt)))
+    let doubt_until = lease.taken_over.then_some(now + call_millis(inner));
+    let held = Held { lease, doubt_until };
+    lock(&inner.leases).insert(group.to_owned(), held.clone());
+    Ok(Some(held))
 }
 
 /// Ends the lease of a holder that is certainly gone; tells whether there was one.
@@ -129,7 +177,9 @@ async fn keep_lease(inner: &Arc<Inner>, mut lease: Lease, now: i64) -> Result<Le
     if !inner.store.renew_lease(&mut lease, time).await? {
         return Err(fenced(&lease));
     }
-    lock(&inner.leases).insert(lease.budget_group.clone(), lease.clone());
+    if let Some(held) = lock(&inner.leases).get_mut(&lease.budget_group) {
+        held.lease = lease.clone();
+    }
     Ok(lease)
 }
 

@@ -61,8 +61,8 @@ async fn probe_parked(inner: &Inner, since: &mut HashMap<(bool, i64), i64>) -> R
         since.remove(&place);
         released = true;
         match place {
-            (true, id) => inner.store.set_connection_state(id, "probing", None, 1, 0).await?,
-            (false, id) => inner.store.set_zone_state(id, "ok", None).await?,
+            (true, id) => inner.store.note_connection(id, "probing", None, 1, 0).await?,
+            (false, id) => inner.store.note_zone(id, "ok", None).await?,
         }
     }
     if released {

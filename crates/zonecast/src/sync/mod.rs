@@ -6,12 +6,14 @@
 //! provider): one lease, one worker, one rate budget each, so a provider that is slow or down
 //! delays nobody else.
 //!
-//! `group` is the worker, `pass` one look at one zone, `desired` what should be there, `outcome` what
+//! `group` is the worker, `budget` how often it may call, `pass` one look at one zone, `desired` what should be there, `outcome` what
 //! became of it, `trouble` what to do when a provider will not answer, `verify` the proof by DNS
-//! query, `rematch` the marking of existing names for a new zone, `drift` the daily comparison.
+//! query, `rematch` the marking of existing names for a new zone, `removal` a zone on its way out, `drift` the daily comparison.
 
+mod budget;
 mod desired;
 mod drift;
+mod farewell;
 mod group;
 mod housekeeping;
 mod make_zone;
@@ -19,12 +21,14 @@ mod node;
 mod outcome;
 mod pass;
 mod rematch;
+mod removal;
+mod rhythm;
 mod trouble;
 mod verify;
 
 use crate::catalog::Catalog;
 use crate::config::Config;
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 use tokio::sync::{Notify, watch};
@@ -53,7 +57,8 @@ struct Inner {
     stopping: watch::Sender<bool>,
     /// Groups with a worker in this process.
     busy: Mutex<HashSet<String>>,
-    leases: Mutex<std::collections::HashMap<String, zonecast_store::Lease>>,
+    leases: Mutex<HashMap<String, group::Held>>,
+    budgets: budget::Budgets,
     own_servers: Mutex<Vec<std::net::SocketAddr>>,
     tasks: tokio_util::task::TaskTracker,
 }
@@ -72,6 +77,7 @@ impl Engine {
             stopping: watch::channel(false).0,
             busy: Mutex::default(),
             leases: Mutex::default(),
+            budgets: budget::Budgets::default(),
             own_servers: Mutex::default(),
             tasks: tokio_util::task::TaskTracker::new(),
         };
@@ -119,6 +125,11 @@ impl Engine {
         verify::servers_of_zone(&self.inner, zone).await
     }
 
+    /// Goes on with taking out a zone in `deleting` now instead of within a second.
+    pub async fn remove_now(&self, zone: &crate::catalog::ZoneEntry) -> Result<(), StoreError> {
+        removal::step(&self.inner, zone).await
+    }
+
     /// Something that waiters may be waiting for has happened (an outcome, a verification).
     pub async fn changed(&self, limit: Duration) {
         let mut ended = self.inner.ended.subscribe();
@@ -136,7 +147,7 @@ impl Engine {
                 "some provider calls did not end in time; their names are looked at again at the next start"
             );
         }
-        let leases: Vec<_> = lock(&self.inner.leases).drain().map(|(_, lease)| lease).collect();
+        let leases: Vec<_> = lock(&self.inner.leases).drain().map(|(_, held)| held.lease).collect();
         for lease in leases {
             if let Err(error) = self.inner.store.release_lease(&lease).await {
                 tracing::warn!(%error, group = lease.budget_group, "the lease was not given back; it will run out");

@@ -5,6 +5,7 @@
 //! backoff and healed by the same path.
 
 use super::desired::Wanted;
+use super::farewell::{self, Lingering};
 use super::group::Turn;
 use super::pass::{Work, ours_at};
 use super::trouble::{self, Trouble};
@@ -49,9 +50,11 @@ struct Story {
 
 /// Stores what became of every name of the pass.
 pub(super) async fn store(turn: &Turn, judged: &Judged<'_>, now: i64) -> Result<Option<Trouble>, StoreError> {
+    let lingering = farewell::look(turn, judged, now).await;
     let mut story = Story::default();
     for index in 0..judged.plans.len() {
         tell_name(turn, judged, index, now, &mut story);
+        tell_lingering(turn, judged, index, (&lingering, now), &mut story);
     }
     let trouble = match story.trouble.take() {
         Some(error) => Some(Trouble::Failed(error)),
@@ -76,7 +79,9 @@ pub(super) async fn store_failed_read(
         log_keys(turn, dirty, &keys, &mut story);
         // The breaker, not the name, says when: the names stay due, so that all go through at once
         // when the provider is back.
-        story.results.push(NameResult { keys, ..result_of(dirty, false, Some(now)) });
+        // A zone on its way out has no state of its own to wait in, so there the names wait.
+        let due = if turn.zone.row.state == "deleting" { again } else { now };
+        story.results.push(NameResult { keys, ..result_of(dirty, false, Some(due)) });
     }
     commit(turn, work, story).await?;
     Ok(Some(Trouble::Failed(error)))
@@ -130,11 +135,47 @@ fn tell_name(turn: &Turn, judged: &Judged<'_>, index: usize, now: i64, story: &m
     log_keys(turn, dirty, &keys, story);
     let retrying = keys.iter().any(|key| key.next_attempt_at.is_some());
     let again = if retrying { Some(again) } else { turn.doubt_until };
-    let withdrawn: usize = plan.keys.iter().map(|key| key.withdrawn.len()).sum();
     let ok = keys.iter().all(|key| is_well(&key.state));
-    let removed_derived = if dirty.asked { 0 } else { withdrawn as i64 };
+    let removed_derived = if dirty.asked { 0 } else { plan.removals() as i64 };
     let result = result_of(dirty, again.is_none(), again);
     story.results.push(NameResult { keys, ok, removed_derived, read: true, ..result });
+}
+
+/// What is removed and still answered keeps its name due and its job open.
+fn tell_lingering(
+    turn: &Turn,
+    judged: &Judged<'_>,
+    index: usize,
+    (lingering, now): (&Lingering, i64),
+    story: &mut Story,
+) {
+    let dirty = &judged.work.dirty[index];
+    let known = judged.work.known.get(&dirty.name);
+    let was_leaving = known.into_iter().flatten().any(farewell::is_leaving);
+    let from = (dirty.name.clone(), RecordType(0));
+    let of_name = lingering.range(from..).take_while(|((name, _), _)| *name == dirty.name);
+    let Some(result) = story.results.last_mut() else { return };
+    let mut waits = false;
+    for ((_, rtype), (set, since)) in of_name {
+        waits = true;
+        result.keys.push(KeyRow {
+            state: "pending".to_owned(),
+            applied: set.values.clone(),
+            last_error: Some(farewell::LEAVING.to_owned()),
+            ..blank(turn, dirty, *rtype, *since)
+        });
+        let again = farewell::again_at(*since, now);
+        (result.done, result.job_id) = (false, None);
+        result.retry_at = Some(result.retry_at.map_or(again, |at| at.min(again)));
+    }
+    let Some(job) = dirty.job_id else { return };
+    let line = match (waits, was_leaving) {
+        (true, false) => farewell::LEAVING,
+        (false, true) => "no longer waited for: gone from the name servers, or verify_seconds are over",
+        _ => return,
+    };
+    let way = if turn.zone.zone.is_reverse() { "rev" } else { "fwd" };
+    story.log.push((job, format!("{way} {} {line}, {}", dirty.name, turn.zone.label())));
 }
 
 /// What counts for a key that took several steps: the first that did not go through.

@@ -142,7 +142,7 @@ async fn plan(turn: &Turn, work: &Work, observed: &Observed, now: i64) -> Result
     for (dirty, wanted) in work.dirty.iter().zip(&work.wanted) {
         let plan = plan_one(turn, work, observed, dirty, wanted, Hold::Nothing);
         if !dirty.asked && !dirty.approved {
-            derived += plan.keys.iter().map(|key| key.withdrawn.len()).sum::<usize>();
+            derived += plan.removals();
         }
         plans.push(plan);
     }

@@ -3,7 +3,7 @@
 //! The cursor lies in the zone's row and moves in the transaction that marks the page, so a crash in
 //! the middle goes on where it was and nothing is skipped. Marking a name twice is harmless.
 
-use super::Inner;
+use super::{Inner, removal};
 use crate::catalog::ZoneEntry;
 use std::sync::Arc;
 use std::time::Duration;
@@ -22,15 +22,21 @@ pub(super) async fn run(inner: Arc<Inner>) {
                 tracing::warn!(%error, "marking the names of a new zone stopped; it goes on by itself")
             }
         }
+        if let Err(error) = removal::step_all(&inner).await {
+            tracing::warn!(%error, "taking out a zone stopped; it goes on by itself");
+        }
         inner.pause(Duration::from_millis(inner.config.engine.poll_millis)).await;
     }
+}
+
+fn is_waiting(zone: &ZoneEntry) -> bool {
+    zone.row.rematch_after.is_some() && zone.row.state != "deleting"
 }
 
 async fn mark_all(inner: &Arc<Inner>) -> Result<usize, StoreError> {
     let mut marked = 0;
     let view = inner.catalog.view();
-    let waiting: Vec<_> =
-        view.zones.values().filter(|zone| zone.row.rematch_after.is_some()).cloned().collect();
+    let waiting: Vec<_> = view.zones.values().filter(|zone| is_waiting(zone)).cloned().collect();
     for zone in waiting {
         marked += mark(inner, &zone).await?;
     }

@@ -4,9 +4,14 @@
 //! the zone), not at ten thousand names: the breaker opens, one small probe is made when it is due,
 //! and the first success lets everything through. A wrong key parks the connection, a zone that is
 //! not ours to write parks the zone; both are probed at the cap of the backoff, so putting the key
-//! right at the provider heals without anybody touching Zonecast.
+//! right at the provider heals without anybody touching Zonecast. "Too many calls" is about the
+//! credential, so every connection of the budget group waits.
+//!
+//! What a person decided (paused, being deleted) is never overwritten from here.
 
+use super::Inner;
 use super::group::Turn;
+use crate::catalog::ZoneEntry;
 use std::time::Duration;
 use zonecast_core::retry;
 use zonecast_providers::{ErrorClass, ProviderError};
@@ -31,8 +36,8 @@ pub(super) async fn note(turn: &Turn, trouble: Trouble, now: i64) -> Result<(), 
 async fn recovered(turn: &Turn) -> Result<(), StoreError> {
     let (store, zone) = (&turn.inner.store, &turn.zone);
     tracing::info!(zone = %zone.row.name, connection = zone.connection.row.name, "the provider answers again");
-    store.set_connection_state(zone.connection.row.id, "ok", None, 0, 0).await?;
-    store.set_zone_state(zone.row.id, "ok", None).await?;
+    store.note_connection(zone.connection.row.id, "ok", None, 0, 0).await?;
+    store.note_zone(zone.row.id, "ok", None).await?;
     turn.inner.catalog.reload().await?;
     Ok(())
 }
@@ -45,20 +50,36 @@ async fn failed(turn: &Turn, error: &ProviderError, now: i64) -> Result<(), Stor
         zone = %zone.row.name, connection = zone.connection.row.name, class = error.class.as_str(),
         error = %error, again_in_ms = again - now, "the provider call failed"
     );
+    let id = zone.connection.row.id;
     match error.class {
+        ErrorClass::NoSuchZone if zone.row.state == "deleting" => {
+            super::removal::forget(&turn.inner, zone.row.id).await?;
+        }
         ErrorClass::Forbidden | ErrorClass::NoSuchZone => {
-            store.set_zone_state(zone.row.id, "parked", Some(&error.message)).await?;
+            store.note_zone(zone.row.id, "parked", Some(&error.message)).await?;
         }
         ErrorClass::Unauthorized => {
-            let id = zone.connection.row.id;
-            store.set_connection_state(id, "parked", Some(&error.message), failures, again).await?;
+            store.note_connection(id, "parked", Some(&error.message), failures, again).await?;
         }
-        _ => {
-            let id = zone.connection.row.id;
-            store.set_connection_state(id, "open", Some(&error.message), failures, again).await?;
-        }
+        ErrorClass::RateLimited { .. } => return hold_group(&turn.inner, zone, error, now).await,
+        _ => store.note_connection(id, "open", Some(&error.message), failures, again).await?,
     }
     turn.inner.catalog.reload().await?;
+    Ok(())
+}
+
+/// The service has had enough of this credential: nobody of the group calls before it said so. Stored,
+/// so that neither a restart nor another node forgets it.
+pub(super) async fn hold_group(
+    inner: &Inner,
+    zone: &ZoneEntry,
+    error: &ProviderError,
+    now: i64,
+) -> Result<(), StoreError> {
+    let connection = &zone.connection.row;
+    let until = now + wait(error, connection.failures + 1).as_millis() as i64;
+    inner.store.hold_group(&connection.budget_group, &error.message, until).await?;
+    inner.catalog.reload().await?;
     Ok(())
 }
 

@@ -12,8 +12,8 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
-use zonecast_core::Name;
-use zonecast_dns::{QueryOptions, query};
+use zonecast_core::{Name, RRset, RecordData, RecordType};
+use zonecast_dns::{Answer, QueryOptions, query};
 use zonecast_store::{KeyRow, StoreError, Verified};
 
 /// Keys looked at in one round.
@@ -109,10 +109,11 @@ async fn look(servers: &[SocketAddr], key: &KeyRow) -> Finding {
     let asked = servers.iter().map(|server| async move {
         let options = QueryOptions { timeout: PATIENCE, ..QueryOptions::default() };
         let answer = query(*server, &key.name, key.rtype, options).await.ok()?;
-        answer.authoritative.then(|| {
-            let there = answer.rrset(&key.name, key.rtype);
-            key.applied.iter().all(|value| there.is_some_and(|set| set.values.binary_search(value).is_ok()))
-        })
+        let there = match answer.authoritative {
+            true => answer.rrset(&key.name, key.rtype),
+            false => Some(glue(&answer, key)?),
+        };
+        Some(key.applied.iter().all(|value| there.is_some_and(|set| set.values.binary_search(value).is_ok())))
     });
     let answers = futures_util::future::join_all(asked).await;
     let said: Vec<bool> = answers.into_iter().flatten().collect();
@@ -121,6 +122,18 @@ async fn look(servers: &[SocketAddr], key: &KeyRow) -> Finding {
         (false, true) => Finding::Served,
         (false, false) => Finding::Stale,
     }
+}
+
+/// The address of a delegation's own server: the parent says it in the additional section of a
+/// referral, which never has authority (RFC 9471).
+fn glue<'a>(answer: &'a Answer, key: &KeyRow) -> Option<&'a RRset> {
+    let server = RecordData::single_name(RecordType::NS, &key.name);
+    let of_cut = |set: &RRset| {
+        set.rtype == RecordType::NS && key.name.is_within(&set.name) && set.values.contains(&server)
+    };
+    let is_referral = answer.answer.is_empty() && answer.authority.iter().any(of_cut);
+    let mut additional = answer.additional.iter().filter(|_| is_referral);
+    additional.find(|set| set.rtype == key.rtype && set.name == key.name)
 }
 
 fn verdict(zone: &ZoneEntry, key: KeyRow, finding: Finding, now: i64) -> Verified {

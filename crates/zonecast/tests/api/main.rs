@@ -3,10 +3,12 @@
 
 #![allow(missing_docs, reason = "a test binary")]
 
+mod backup;
 mod bench;
 mod doors;
 mod forms;
 mod hosts;
+mod legacy;
 mod zones;
 
 use axum::Router;

@@ -111,3 +111,173 @@ async fn a_paused_zone_waits_and_goes_on() {
     let gone = site.call("DELETE", &format!("zones/{id}?records=remove&wait=20s"), None).await;
     assert!(gone.data()["job_id"].is_i64(), "{}", gone.text);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_removed_embedded_zone_is_served_no_more_and_nothing_is_lost_unasked() {
+    let site = Site::open().await;
+    let id = site.embedded("example.com").await;
+    let apex = zonecast_core::Name::parse("example.com").unwrap();
+    let host = json!({"fqdn": "vm.example.com", "addresses": ["192.0.2.1"]});
+    assert_eq!(site.post("hosts?wait=20s", host).await.status, 200);
+    // A value that belongs to nobody here, as an UPDATE leaves it.
+    let foreign = zonecast_core::RRset::new(
+        zonecast_core::Name::parse("other.example.com").unwrap(),
+        zonecast_core::RecordType::TXT,
+        zonecast_core::Ttl::DEFAULT,
+        vec![zonecast_core::RecordData::text(b"of somebody else")],
+    );
+    let edit = vec![zonecast_dns::Edit::Set(foreign)];
+    site.app.authority.apply(&apex, edit, zonecast_dns::ChangeOptions::default()).await.unwrap();
+    let kept = site.call("DELETE", &format!("zones/{id}"), None).await;
+    assert_eq!(kept.status, 409, "{}", kept.text);
+    assert!(kept.text.contains("1 value") && site.app.authority.snapshot(&apex).is_some(), "{}", kept.text);
+    let gone = site.call("DELETE", &format!("zones/{id}?records=remove&wait=20s"), None).await;
+    assert_eq!(gone.status, 200, "{}", gone.text);
+    assert!(site.app.authority.snapshot(&apex).is_none());
+    assert_eq!(site.get(&format!("zones/{id}")).await.status, 404);
+
+    let id = site.embedded("example.com").await;
+    site.app.engine.wake();
+    let gone = site.call("DELETE", &format!("zones/{id}"), None).await;
+    assert_eq!((gone.status.as_u16(), &gone.data()["state"]), (200, &json!("deleted")), "{}", gone.text);
+    assert!(site.app.authority.snapshot(&apex).is_none(), "served data must not stay behind");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_address_of_a_delegations_own_server_is_glue_and_not_occluded() {
+    let site = Site::open().await;
+    let id = site.embedded("example.com").await;
+    let file = "$ORIGIN example.com.\n$TTL 300\nsub NS ns1.sub\nns1.sub A 192.0.2.53\nvm.sub A 192.0.2.54\n";
+    site.post(&format!("zones/{id}/import?wait=20s"), json!({"zone_file": file})).await.data();
+    site.app.store.shift_clock(2 * 24 * 3600 * 1000);
+    for _ in 0..300 {
+        site.app.engine.changed(std::time::Duration::from_millis(50)).await;
+        if !site.app.store.zone(id).await.unwrap().unwrap().cuts.is_empty() {
+            break;
+        }
+    }
+    let work = site.post(&format!("zones/{id}/sync?wait=20s"), json!({})).await;
+    assert_eq!(work.status, 200, "{}", work.text);
+    let rows = site.get(&format!("zones/{id}/records")).await;
+    let state = |name: &str| {
+        let row = rows.data().as_array().unwrap().iter().find(|row| row["name"] == name);
+        row.map(|row| row["state"].clone())
+    };
+    assert_eq!(state("vm.sub.example.com"), Some(json!("occluded")), "{}", rows.text);
+    assert_ne!(state("ns1.sub.example.com"), Some(json!("occluded")), "{}", rows.text);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn adding_a_zone_tells_how_many_keys_hold_values_of_others() {
+    let site = Site::open().await;
+    let name = |text: &str| zonecast_core::Name::parse(text).unwrap();
+    // The zone was served before: somebody's address stands where a host wants its own.
+    let id = site.embedded("example.com").await;
+    for (host, ip) in [("one", "192.0.2.1"), ("two", "192.0.2.2"), ("three", "192.0.2.3")] {
+        site.post("hosts", json!({"fqdn": format!("{host}.example.com"), "addresses": [ip]})).await.data();
+    }
+    assert!(site.call("DELETE", &format!("zones/{id}?records=remove"), None).await.status.is_success());
+    let server =
+        zonecast_core::RecordData::single_name(zonecast_core::RecordType::NS, &name("ns.example.net"));
+    let soa = "ns.example.net. host.example.net. 1 2 3 4 5";
+    let soa = zonecast_core::RecordData::parse(zonecast_core::RecordType::SOA, soa).unwrap();
+    let theirs = zonecast_core::RecordData::address("198.51.100.9".parse().unwrap());
+    let set = |at: &str, rtype, data| {
+        zonecast_core::RRset::new(name(at), rtype, zonecast_core::Ttl::DEFAULT, vec![data])
+    };
+    let rrsets = vec![
+        set("example.com", zonecast_core::RecordType::SOA, soa),
+        set("example.com", zonecast_core::RecordType::NS, server),
+        set("one.example.com", zonecast_core::RecordType::A, theirs.clone()),
+        set("two.example.com", zonecast_core::RecordType::A, theirs),
+    ];
+    site.app.authority.create_zone(name("example.com"), rrsets, Default::default()).await.unwrap();
+
+    let body = json!({"name": "example.com", "provider": "embedded"});
+    let plan = site.post("zones?dry_run=true", body.clone()).await;
+    assert_eq!((&plan.data()["conflicts"], &plan.data()["creates"]), (&json!(2), &json!(1)), "{}", plan.text);
+    assert_eq!(site.get("zones").await.data(), &json!([]), "nothing is stored");
+    let made = site.post("zones", body).await;
+    assert_eq!(made.data()["conflicts"], 2, "{}", made.text);
+    assert!(made.data()["notes"][0].as_str().unwrap().contains("2 keys"), "{}", made.text);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_died_before_its_answer_gets_the_same_zone_connection_pool_and_record() {
+    use zonecast::service::{Caller, connections, pools, records, write::Once, zone_new};
+    let site = Site::open().await;
+    let caller = |key: &str| {
+        let once = Once { key: key.to_owned(), principal: "key:admin".to_owned(), body_hash: [7; 32] };
+        Caller { once: Some(std::sync::Arc::new(once)), ..Caller::local("test") }
+    };
+    let zone = json!({"name": "example.com", "provider": "powerdns", "settings": powerdns(9, "canary")});
+    let connection = json!({"name": "second", "provider": "powerdns", "settings": powerdns(10, "canary")});
+    let pool = json!({"prefix": "192.0.2.0/24"});
+    let record = json!({"name": "www.example.com", "type": "A", "values": ["192.0.2.1"]});
+    let mut ids = Vec::new();
+    for _ in 0..2 {
+        let app = &site.app;
+        ids.push([
+            zone_new::create(app, &caller("z"), &zone).await.unwrap().id,
+            connections::create(app, &caller("c"), &connection).await.unwrap().id,
+            pools::create(app, &caller("p"), &pool).await.unwrap().id,
+            records::create(app, &caller("r"), &record).await.unwrap().data.id,
+        ]);
+    }
+    assert_eq!(ids[0], ids[1]);
+    for (path, count) in [("zones", 1), ("connections", 2), ("pools", 1), ("records", 1)] {
+        assert_eq!(site.get(path).await.data().as_array().unwrap().len(), count, "{path}");
+    }
+    let other = Once { key: "p".to_owned(), principal: "key:admin".to_owned(), body_hash: [8; 32] };
+    let other = Caller { once: Some(std::sync::Arc::new(other)), ..Caller::local("test") };
+    let refused = pools::create(&site.app, &other, &json!({"prefix": "198.51.100.0/24"})).await.unwrap_err();
+    assert_eq!(refused.status, 409, "another call under the same key");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_forgotten_host_leaves_an_audit_line() {
+    let site = Site::open().await;
+    let id = site.embedded("example.com").await;
+    site.call("POST", &format!("zones/{id}/pause"), None).await.data();
+    let host = json!({"fqdn": "vm.example.com", "addresses": ["192.0.2.1"]});
+    let host = site.post("hosts", host).await.data()["id"].as_i64().unwrap();
+    site.call("DELETE", &format!("hosts/{host}?forget=true"), None).await.data();
+    let audit = site.get("audit").await;
+    let lines = audit.data().as_array().unwrap();
+    let object = json!(format!("host:{host}"));
+    assert!(
+        lines.iter().any(|line| line["action"] == "host.forget" && line["object"] == object),
+        "{}",
+        audit.text
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_reverse_zone_that_no_address_matches_says_what_is_missing() {
+    let site = Site::open().await;
+    let host = json!({"fqdn": "vm.example.com", "addresses": ["192.0.2.10"]});
+    site.post("hosts", host).await.data();
+    for (name, hint) in [
+        ("0-63.2.0.192.in-addr.arpa", "probably 192.0.2.0/26"),
+        ("customer.2.0.192.in-addr.arpa", "such as 192.0.2.0/26"),
+        ("10.2.0.192.in-addr.arpa", "single_address"),
+    ] {
+        let zone = site.post("zones?dry_run=true", json!({"name": name, "provider": "embedded"})).await;
+        assert!(zone.data()["notes"][0].as_str().unwrap_or_default().contains(hint), "{}", zone.text);
+    }
+    let single = json!({"name": "10.2.0.192.in-addr.arpa", "provider": "embedded", "single_address": true});
+    let made = site.post("zones", single).await;
+    assert_eq!(made.data()["notes"], json!(null), "{}", made.text);
+    let apex = zonecast_core::Name::parse("10.2.0.192.in-addr.arpa").unwrap();
+    let types = || {
+        let served = site.app.authority.snapshot(&apex).unwrap();
+        served.rrsets_at(&apex).into_iter().map(|set| set.rtype.to_string()).collect::<Vec<_>>()
+    };
+    for _ in 0..200 {
+        if types().len() == 3 {
+            break;
+        }
+        site.app.engine.changed(std::time::Duration::from_millis(50)).await;
+    }
+    assert_eq!(types(), ["NS", "SOA", "PTR"], "the PTR joins SOA and NS, which stay");
+}

@@ -11,6 +11,7 @@ mod extension;
 mod load;
 mod panel;
 mod samples;
+mod settings;
 
 /// How often something that is counted is done: a few times in `check`, many in `check --soak`.
 fn rounds(check: usize, soak: usize) -> usize {

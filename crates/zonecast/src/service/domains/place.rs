@@ -100,7 +100,7 @@ async fn add(
         last_error: None,
         cuts: Vec::new(),
         rematch_after: Some(Vec::new()),
-        listed_at: None,
+        listed_at: looked_at(options),
         created_at: 0,
         updated_at: 0,
         version: 0,
@@ -124,6 +124,11 @@ fn wish(settings: &mut Map<String, Value>, options: &DomainOptions) {
     }
 }
 
+/// A zone that is managed as a whole is due for a listing now: what stands there and nobody wants goes.
+fn looked_at(options: &DomainOptions) -> Option<i64> {
+    (options.managed == Managed::Full).then_some(0)
+}
+
 async fn manage(
     app: &App,
     caller: &Caller,
@@ -134,9 +139,14 @@ async fn manage(
     let full = options.managed == Managed::Full && managed != Managed::Full;
     let apex = options.manage_ns_soa && !manage_ns_soa;
     if !full && !apex {
+        if options.managed == Managed::Full && zone.row.listed_at != Some(0) {
+            app.store.zone_listed(zone.row.id, 0, &zone.row.cuts).await?;
+            return Ok(true);
+        }
         return Ok(false);
     }
     let mut row = zone.row.clone();
+    row.listed_at = looked_at(options).or(row.listed_at);
     wish(&mut row.settings, options);
     let line = audit(caller, "zone.set", format!("zone:{}", row.id));
     match app.store.update_zone(&row, &[line]).await {

@@ -354,7 +354,7 @@ pub async fn remove(
         let mut gone = get(app, id).await?;
         if row.state == "deleting" {
             if forget {
-                app.store.forget(owner(id)).await?;
+                app.store.forget(owner(id), &[write::forgotten(caller, owner(id))]).await?;
             }
             let about = JobFilter { owner: Some(owner(id)), ..JobFilter::default() };
             let job_id = app.store.jobs(&about, None, 1).await?.first().map(|job| job.id);
@@ -373,7 +373,7 @@ pub async fn remove(
             Err(problem) => return Err(problem),
             Ok((_, job_id)) => {
                 if forget && app.store.domain(id).await?.is_some() {
-                    app.store.forget(owner(id)).await?;
+                    app.store.forget(owner(id), &[write::forgotten(caller, owner(id))]).await?;
                 }
                 gone.state = "deleting".to_owned();
                 return Ok(Work { job_id, data: gone });

@@ -1,0 +1,194 @@
+//! From changes to Cloudflare's operations on single records.
+
+use super::record::{AUTOMATIC, Handle, body_of};
+use crate::vet::clashes;
+use serde_json::{Map, Value, json};
+use zonecast_core::{Change, Name, Observed, ObservedRRset, RecordData, RecordType};
+
+/// One operation on one record.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum Op {
+    Delete {
+        id: String,
+    },
+    /// Fields that are not named stay: comment, tags, settings.
+    Patch {
+        id: String,
+        body: Map<String, Value>,
+    },
+    Post {
+        body: Map<String, Value>,
+    },
+}
+
+/// Changes that stand or fall together: one, or all at a name where a CNAME comes or goes.
+#[derive(Clone, Debug)]
+pub(super) struct Unit {
+    /// Their places in the call.
+    pub(super) changes: Vec<usize>,
+    pub(super) name: Name,
+    pub(super) ops: Vec<Op>,
+    /// What was read lacks a value that the change speaks of: it has to be read again first.
+    pub(super) stale: bool,
+    /// Planned from what was read within this very call.
+    pub(super) fresh: bool,
+    /// One type gives way to another: what goes must go first.
+    pub(super) swap: bool,
+    /// What stands at the name forbids it.
+    pub(super) clash: bool,
+}
+
+/// Groups changes (those of `open`) into units.
+pub(super) fn units(changes: &[Change], open: &[usize], seen: &Observed) -> Vec<Unit> {
+    let mut order = open.to_vec();
+    order.sort_by(|a, b| changes[*a].name().cmp(changes[*b].name()));
+    let mut units: Vec<Unit> = Vec::with_capacity(order.len());
+    for chunk in order.chunk_by(|a, b| changes[*a].name() == changes[*b].name()) {
+        let swap = chunk.len() > 1 && chunk.iter().any(|at| changes[*at].rtype() == RecordType::CNAME);
+        let groups: Vec<Vec<usize>> =
+            if swap { vec![chunk.to_vec()] } else { chunk.iter().map(|at| vec![*at]).collect() };
+        units.extend(groups.into_iter().map(|group| plan(changes, group, swap, seen, false)));
+    }
+    units
+}
+
+/// Plans one unit from what stands there.
+pub(super) fn plan(changes: &[Change], group: Vec<usize>, swap: bool, seen: &Observed, fresh: bool) -> Unit {
+    let together: Vec<&Change> = group.iter().map(|at| &changes[*at]).collect();
+    let (mut ops, mut stale) = (Vec::new(), false);
+    for change in &together {
+        let (more, lacks) = steps(change, seen.get(change.name(), change.rtype()));
+        ops.extend(more);
+        stale |= lacks;
+    }
+    ops.sort_by_key(|op| match op {
+        Op::Delete { .. } => 0,
+        Op::Patch { .. } => 1,
+        Op::Post { .. } => 2,
+    });
+    let clash = together.iter().any(|change| clashes(seen, change, &together));
+    let name = together.first().map_or_else(Name::root, |change| change.name().clone());
+    Unit { changes: group, name, ops, stale: stale && !fresh, fresh, swap, clash }
+}
+
+/// The operations of one change, and whether a value it speaks of was not read.
+fn steps(change: &Change, present: Option<&ObservedRRset>) -> (Vec<Op>, bool) {
+    let before: &[RecordData] = change.before().map_or(&[], |set| &set.values);
+    let after: &[RecordData] = change.after().map_or(&[], |set| &set.values);
+    let mut lacks = false;
+    let handles: Vec<(&RecordData, Handle)> = present
+        .into_iter()
+        .flat_map(|set| &set.values)
+        .filter_map(|value| match Handle::of(value) {
+            Some(handle) => Some((&value.data, handle)),
+            None => {
+                lacks = true;
+                None
+            }
+        })
+        .collect();
+    let find = |data: &RecordData| -> Vec<Handle> {
+        handles.iter().filter(|(held, _)| *held == data).map(|(_, handle)| handle.clone()).collect()
+    };
+    lacks |= before.iter().any(|value| find(value).is_empty());
+    let mut gone = before.iter().filter(|value| !after.contains(value)).flat_map(find);
+    let proxied = handles.iter().any(|(_, handle)| handle.proxied);
+    let mut ops = Vec::new();
+    let ttl = change.after().map_or(AUTOMATIC, |set| set.ttl.seconds());
+    for value in after {
+        if !find(value).is_empty() {
+            continue;
+        }
+        let mut body = body_of(change.name(), value);
+        // In place where something gives way: the record keeps comment, tags and proxying.
+        match gone.next() {
+            Some(handle) => {
+                body.insert("ttl".into(), json!(if handle.proxied { AUTOMATIC } else { ttl }));
+                ops.push(Op::Patch { id: handle.id.clone(), body });
+            }
+            None => {
+                // Beside a proxied value a plain one would give the origin away.
+                body.insert("ttl".into(), json!(if proxied { AUTOMATIC } else { ttl }));
+                if matches!(value.rtype(), RecordType::A | RecordType::AAAA | RecordType::CNAME) {
+                    body.insert("proxied".into(), json!(proxied));
+                }
+                ops.push(Op::Post { body });
+            }
+        }
+    }
+    ops.extend(gone.map(|handle| Op::Delete { id: handle.id }));
+    if change.before().is_none_or(|set| set.ttl.seconds() != ttl) {
+        for (data, handle) in handles.iter().filter(|(data, _)| after.contains(data)) {
+            if handle.served() != ttl && !handle.proxied {
+                let mut body = body_of(change.name(), data);
+                body.insert("ttl".into(), json!(ttl));
+                ops.push(Op::Patch { id: handle.id.clone(), body });
+            }
+        }
+    }
+    (ops, lacks)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use zonecast_core::{ObservedValue, RRset, Ttl};
+
+    fn set(ttl: u32, values: &[&str]) -> RRset {
+        let parse = |text: &&str| RecordData::parse(RecordType::A, text).unwrap();
+        let ttl = Ttl::from_seconds(ttl).unwrap();
+        RRset::new(
+            Name::parse("www.example.org").unwrap(),
+            RecordType::A,
+            ttl,
+            values.iter().map(parse).collect(),
+        )
+    }
+
+    fn held(ttl: u32, proxied: bool, values: &[&str]) -> ObservedRRset {
+        let plain = set(if ttl == AUTOMATIC { 300 } else { ttl }, values);
+        let value = |data: &RecordData| {
+            let handle = Handle { id: format!("id-{}", data.to_text()), ttl, proxied };
+            let raw = Some(serde_json::to_string(&handle).unwrap().into());
+            ObservedValue { data: data.clone(), raw, disabled: false }
+        };
+        let values = plain.values.iter().map(value).collect();
+        ObservedRRset { name: plain.name, rtype: plain.rtype, ttl: plain.ttl, values, opaque: false }
+    }
+
+    #[test]
+    fn a_changed_value_keeps_its_record() {
+        let change = Change::Replace { old: set(300, &["192.0.2.1"]), new: set(300, &["192.0.2.2"]) };
+        let (ops, lacks) = steps(&change, Some(&held(AUTOMATIC, true, &["192.0.2.1", "198.51.100.1"])));
+        assert!(!lacks && ops.len() == 1, "{ops:?}");
+        let Op::Patch { id, body } = &ops[0] else { panic!("{ops:?}") };
+        assert_eq!(
+            (id.as_str(), &body["ttl"], &body["content"]),
+            ("id-192.0.2.1", &json!(1), &json!("192.0.2.2"))
+        );
+        assert!(!body.contains_key("proxied") && !body.contains_key("comment"));
+    }
+
+    #[test]
+    fn only_what_differs_is_touched() {
+        let present = held(600, false, &["192.0.2.1", "198.51.100.1"]);
+        let ttl = Change::Replace { old: set(600, &["192.0.2.1"]), new: set(300, &["192.0.2.1"]) };
+        let (ops, _) = steps(&ttl, Some(&present));
+        assert!(
+            matches!(&ops[..], [Op::Patch { id, body }] if id == "id-192.0.2.1" && body["ttl"] == 300),
+            "{ops:?}"
+        );
+        let (ops, lacks) = steps(&Change::Delete(set(600, &["192.0.2.1"])), Some(&present));
+        assert!(!lacks && ops == [Op::Delete { id: "id-192.0.2.1".into() }]);
+        let (ops, lacks) = steps(&Change::Delete(set(600, &["192.0.2.9"])), Some(&present));
+        assert!(lacks && ops.is_empty());
+        let automatic = held(AUTOMATIC, false, &["192.0.2.1"]);
+        let same =
+            Change::Replace { old: set(300, &["192.0.2.1"]), new: set(300, &["192.0.2.1", "192.0.2.2"]) };
+        let (ops, _) = steps(&same, Some(&automatic));
+        assert!(
+            matches!(&ops[..], [Op::Post { body }] if body["ttl"] == 300 && body["proxied"] == false),
+            "{ops:?}"
+        );
+    }
+}

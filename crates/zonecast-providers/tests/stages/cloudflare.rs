@@ -1,0 +1,103 @@
+//! A stand-in for Cloudflare, judged by Cloudflare's own client in `judges.rs`.
+
+use async_trait::async_trait;
+use serde_json::{Value, json};
+use std::sync::{Arc, Mutex};
+use zonecast_core::{Name, RRset, RecordType};
+use zonecast_providers::Provider;
+use zonecast_providers::conformance::{Looked, Stage, Trouble};
+use zonecast_providers::fields::{Deps, connect, validate};
+use zonecast_testbed::{Canned, FakeCloudflare, Fault, FaultProxy, Plan};
+
+pub struct CloudflareStage {
+    service: FakeCloudflare,
+    provider: Arc<dyn Provider>,
+    proxies: Mutex<Vec<FaultProxy>>,
+}
+
+impl CloudflareStage {
+    pub fn start() -> CloudflareStage {
+        let service = FakeCloudflare::start();
+        let provider = connected(json!({ "server_url": service.url(), "api_token": service.token() }));
+        CloudflareStage { service, provider, proxies: Mutex::default() }
+    }
+}
+
+pub fn connected(settings: Value) -> Arc<dyn Provider> {
+    let settings = validate("cloudflare", settings.as_object().unwrap()).unwrap();
+    connect("cloudflare", &settings, &Deps::default()).unwrap()
+}
+
+/// A record as a person would type it into Cloudflare's API.
+pub fn record(name: &str, rtype: &str, ttl: u32, value: &str) -> Value {
+    let mut record = json!({ "name": name, "type": rtype, "ttl": ttl, "content": value });
+    if let Some((priority, target)) = value.split_once(' ').filter(|_| rtype == "MX") {
+        record["priority"] = priority.parse::<u64>().unwrap().into();
+        record["content"] = target.into();
+    }
+    record
+}
+
+#[async_trait]
+impl Stage for CloudflareStage {
+    fn provider(&self) -> Arc<dyn Provider> {
+        self.provider.clone()
+    }
+
+    async fn new_zone(&self, zone: &Name) {
+        self.service.create_zone(&zone.to_string(), Plan::FreeOld);
+    }
+
+    async fn ask(&self, zone: &Name, name: &Name, rtype: RecordType) -> Looked {
+        super::offline::ask(&super::offline::sets(self.service.lines(&zone.to_string())), name, rtype)
+    }
+
+    async fn zone(&self, zone: &Name) -> Vec<RRset> {
+        super::offline::sets(self.service.lines(&zone.to_string()))
+    }
+
+    async fn foreign_put(&self, zone: &Name, name: &Name, rtype: RecordType, ttl: u32, values: &[&str]) {
+        let (zone, name) = (zone.to_string(), name.to_string());
+        let stays =
+            |shown: &Value| values.iter().any(|value| shown["content"] == *value) && shown["ttl"] == ttl;
+        let mut held: Vec<Value> = self.service.records(&zone);
+        held.retain(|shown| shown["name"] == name && shown["type"] == rtype.to_string());
+        for shown in held.iter().filter(|shown| !stays(shown)) {
+            self.service.remove(&zone, shown["id"].as_str().unwrap());
+        }
+        for value in values
+            .iter()
+            .filter(|value| !held.iter().any(|shown| shown["content"] == **value && stays(shown)))
+        {
+            self.service.put(&zone, &record(&name, &rtype.to_string(), ttl, value));
+        }
+    }
+
+    fn shows_soa_and_apex_ns(&self) -> bool {
+        false
+    }
+
+    fn text_bytes_max(&self) -> usize {
+        // 4,096 bytes on the wire, a length byte before each 255.
+        4_080
+    }
+
+    async fn broken(&self, trouble: Trouble) -> Option<Arc<dyn Provider>> {
+        let proxy = FaultProxy::start(self.service.addr());
+        let token = match trouble {
+            Trouble::WrongCredentials => "tok_that_nobody_knows_0123456789abcdef",
+            _ => self.service.token(),
+        };
+        match trouble {
+            Trouble::AnswerLost => proxy.rule("POST", "", 1, Fault::LoseAnswer),
+            Trouble::RateLimited => proxy.set(Fault::Answer(Canned::too_many("7"))),
+            Trouble::NotTheApi => proxy.set(Fault::Answer(Canned::html(200))),
+            Trouble::Down => proxy.set(Fault::Refuse),
+            Trouble::WrongCredentials => {}
+        }
+        let provider =
+            connected(json!({ "server_url": format!("{}/client/v4", proxy.url()), "api_token": token }));
+        self.proxies.lock().unwrap().push(proxy);
+        Some(provider)
+    }
+}

@@ -1,0 +1,291 @@
+//! A new zone: its body is checked whole, the connection found or made, and people are told what
+//! stands in it already.
+
+use super::connections::{self, TEST_PATIENCE};
+use super::input::{Errors, Field, Form};
+use super::plan::{self, PlanView, ZonePlanView};
+use super::secrets::{known_kind, plain_map, same_secrets, save};
+use super::view::ZoneView;
+use super::write::{add_once, audit, given_before};
+use super::zone_form::{ZoneForm, embedded_over};
+use super::zones::{self, EMBEDDED};
+use super::{Caller, Role};
+use crate::app::App;
+use crate::catalog::{ConnectionEntry, View, ZoneEntry};
+use crate::problem::Problem;
+use serde::Serialize;
+use serde_json::{Map, Value};
+use std::sync::Arc;
+use std::time::Instant;
+use utoipa::ToSchema;
+use zonecast_core::{Name, Zone, suggested_network};
+use zonecast_providers::{Provider, ZoneRef};
+use zonecast_store::{ConnectionRow, Remember, StoreError, ZoneRow};
+
+/// A zone as a body describes it, checked but not stored.
+pub(super) struct Draft {
+    pub(super) name: Name,
+    pub(super) connection: ConnectionRow,
+    /// The connection is stored already.
+    known: bool,
+    pub(super) provider_zone_id: Option<String>,
+    policy: Map<String, Value>,
+    embedded: Option<zonecast_dns::ZoneSettings>,
+}
+
+pub(super) fn draft(app: &App, caller: &Caller, body: &Value, view: &View) -> Result<Draft, Problem> {
+    let mut errors = Errors::default();
+    let form = ZoneForm::read(Form::body(body)?, &mut errors);
+    if !form.name.is_given() && !errors.names("/name") {
+        errors.add("/name", "is missing");
+    }
+    let policy = form.policy_over(&Map::new());
+    let connection = draft_connection(caller, &form, view, &mut errors)?;
+    let mut embedded = None;
+    if let (Some((row, _)), Field::Is(given)) = (&connection, &form.settings)
+        && row.provider == EMBEDDED
+    {
+        embedded = Some(embedded_over(given, &zonecast_dns::ZoneSettings::default(), &mut errors));
+    }
+    let name = errors.into_result(form.name)?.value();
+    let (Some(name), Some((connection, known))) = (name, connection) else {
+        return Err(Problem::new(422, "the zone is not complete"));
+    };
+    app.catalog.connect(&connection).map_err(|words| Problem::field("/settings", words))?;
+    Ok(Draft { name, connection, known, provider_zone_id: form.provider_zone_id.value(), policy, embedded })
+}
+
+/// The connection a new zone lives at, and whether it is stored already.
+fn draft_connection(
+    caller: &Caller,
+    form: &ZoneForm,
+    view: &View,
+    errors: &mut Errors,
+) -> Result<Option<(ConnectionRow, bool)>, Problem> {
+    let provider = match &form.provider {
+        Field::Is(provider) => Some(provider.as_str()),
+        _ => None,
+    };
+    if let Field::Is(id) = form.connection_id {
+        let Some(found) = view.connections.get(&id) else {
+            errors.add("/connection_id", format!("there is no connection {id}"));
+            return Ok(None);
+        };
+        let row = &found.row;
+        if provider.is_some_and(|provider| provider != row.provider) {
+            errors.add("/provider", format!("connection {id} is of the provider {}", row.provider));
+        }
+        if let Field::Is(given) = &form.settings
+            && row.provider != EMBEDDED
+            && !given.is_empty()
+        {
+            errors
+                .add("/settings", "are those of the connection: leave them out, or leave out connection_id");
+        }
+        return Ok(Some((row.clone(), true)));
+    }
+    let Some(provider) = provider else {
+        if !errors.names("/provider") {
+            errors.add("/provider", "is missing: give provider and settings, or connection_id");
+        }
+        return Ok(None);
+    };
+    let Some(kind) = known_kind(provider, errors) else { return Ok(None) };
+    let none = Map::new();
+    let given = match &form.settings {
+        Field::Is(given) if provider != EMBEDDED => given,
+        _ => &none,
+    };
+    if kind.fields.iter().any(|field| field.secret) {
+        // Whoever adds a zone with inline secrets adds a connection.
+        caller.require(Role::Admin)?;
+    }
+    let Some(settings) = save(&kind, given, None, errors) else { return Ok(None) };
+    let plain = plain_map(&settings);
+    let same = |row: &ConnectionRow| {
+        row.provider == provider && row.settings == plain && same_secrets(&row.secrets, &settings.secrets)
+    };
+    if let Some(found) = view.connections.values().find(|entry| same(&entry.row)) {
+        return Ok(Some((found.row.clone(), true)));
+    }
+    Ok(Some((connections::fresh(String::new(), provider.to_owned(), &settings, String::new(), true), false)))
+}
+
+/// A zone that can be added: checked, with the row it would have.
+struct Candidate {
+    draft: Draft,
+    provider: Arc<dyn Provider>,
+    reference: ZoneRef,
+    row: ZoneRow,
+}
+
+fn candidate(app: &App, caller: &Caller, body: &Value, view: &View) -> Result<Candidate, Problem> {
+    let draft = draft(app, caller, body, view)?;
+    let provider =
+        app.catalog.connect(&draft.connection).map_err(|words| Problem::field("/settings", words))?;
+    let reference = ZoneRef {
+        name: draft.name.clone(),
+        provider_zone_id: draft.provider_zone_id.clone(),
+        deadline: Instant::now() + TEST_PATIENCE,
+    };
+    let physical_id = format!("{} {}", draft.connection.provider, provider.physical_id(&reference));
+    if let Some(first) = view.zones.values().find(|zone| zone.row.physical_id == physical_id) {
+        return Err(twice(first.row.id));
+    }
+    let row = ZoneRow {
+        id: 0,
+        name: draft.name.clone(),
+        connection_id: draft.connection.id,
+        provider_zone_id: draft.provider_zone_id.clone(),
+        physical_id,
+        settings: draft.policy.clone(),
+        state: "ok".to_owned(),
+        last_error: None,
+        cuts: Vec::new(),
+        rematch_after: Some(Vec::new()),
+        listed_at: None,
+        created_at: 0,
+        updated_at: 0,
+        version: 0,
+    };
+    Ok(Candidate { draft, provider, reference, row })
+}
+
+/// Adds a zone, and tells how many keys in it hold values that are not ours.
+pub async fn create(app: &App, caller: &Caller, body: &Value) -> Result<ZoneView, Problem> {
+    if let Some(id) = given_before(app, caller).await? {
+        return zones::get(app, id);
+    }
+    let view = app.catalog.view();
+    let Candidate { mut draft, provider, reference, mut row } = candidate(app, caller, body, &view)?;
+    if !draft.known {
+        draft.connection.name = implicit_name(&view, &draft);
+        draft.connection = connections::add(app, caller, draft.connection.clone()).await?;
+        row.connection_id = draft.connection.id;
+    }
+    if draft.connection.provider == EMBEDDED {
+        serve(app, provider.as_ref(), &reference, draft.embedded.take()).await?;
+    }
+    let line = audit(caller, "zone.add", format!("zone:{}", row.name));
+    let add = async |remember: Option<&Remember<'_>>| {
+        app.store.add_zone_once(&row, &[line], remember).await.map(|stored| stored.id)
+    };
+    let refused = |error| match error {
+        StoreError::Constraint { by: Some(first), .. } => twice(first),
+        error => error.into(),
+    };
+    let id = add_once(app, caller, add, refused).await?;
+    let view = app.catalog.reload().await?;
+    app.engine.wake();
+    let zone = zones::entry(app, id)?;
+    let plan = plan::of_new_zone(app, &view, &zone).await?;
+    Ok(with_conflicts(zones::get(app, id)?, &zone, &plan))
+}
+
+/// What adding a zone would do, and how many keys would conflict, without adding it.
+pub async fn plan_create(app: &App, caller: &Caller, body: &Value) -> Result<NewZonePlanView, Problem> {
+    let view = app.catalog.view();
+    let Candidate { draft, provider, row, .. } = candidate(app, caller, body, &view)?;
+    let connection = ConnectionEntry { row: draft.connection, provider: Ok(provider) };
+    let (view, zone) = view.with_zone(row, connection);
+    let plan = plan::of_new_zone(app, &view, &zone).await?;
+    let conflicts = plan.conflicts();
+    let notes = reverse_hint(&zone.zone).into_iter().collect();
+    Ok(NewZonePlanView { conflicts, notes, plan: PlanView::of(vec![plan]) })
+}
+
+/// What adding a zone would do.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct NewZonePlanView {
+    /// Keys that hold values of others; `null` where the zone could not be read.
+    pub conflicts: Option<usize>,
+    /// What a person should know.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub notes: Vec<String>,
+    /// The plan.
+    #[serde(flatten)]
+    pub plan: PlanView,
+}
+
+/// A word about a reverse zone that no address would match as it is.
+fn reverse_hint(zone: &Zone) -> Option<String> {
+    let has_addresses = zone.network.is_some() || zone.single_address;
+    if has_addresses || !zone.name.is_reverse() {
+        return None;
+    }
+    if zone.name.reverse_address().is_some() {
+        return Some(
+            "this is the reverse name of one address: set single_address, and its PTR stands at the apex"
+                .to_owned(),
+        );
+    }
+    let label = zone.name.to_string();
+    let label = label.split('.').next().unwrap_or_default();
+    if label.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+        return None;
+    }
+    let example = match suggested_network(&zone.name) {
+        Some(network) => format!("set network, here probably {network}"),
+        None => "set network to the prefix that was delegated to you, such as 192.0.2.0/26".to_owned(),
+    };
+    Some(format!(
+        "no address has its reverse name in this zone: for a classless delegation (RFC 2317, RFC 4183) {example}"
+    ))
+}
+
+fn with_conflicts(mut view: ZoneView, zone: &ZoneEntry, plan: &ZonePlanView) -> ZoneView {
+    view.notes.extend(reverse_hint(&zone.zone));
+    view.conflicts = plan.conflicts();
+    let note = match (view.conflicts, &plan.error) {
+        (Some(0), _) => None,
+        (Some(count), _) => {
+            let keys = if count == 1 { "1 key holds" } else { &format!("{count} keys hold") };
+            Some(format!(
+                "{keys} values that are not ours: nothing is written there until somebody decides; \
+                 GET /zones/{}/plan lists them",
+                view.id
+            ))
+        }
+        (None, Some(words)) => Some(format!("how many keys conflict is not known yet: {words}")),
+        (None, None) => None,
+    };
+    view.notes.extend(note);
+    view
+}
+
+pub(super) fn twice(first: i64) -> Problem {
+    Problem::conflict(
+        "/name",
+        format!("this very zone at this very server is configured already, as zone {first}"),
+    )
+}
+
+/// `powerdns pdns.example.com:8081`, with a number where that is taken.
+fn implicit_name(view: &View, draft: &Draft) -> String {
+    let endpoint =
+        draft.connection.settings.get("server_url").or_else(|| draft.connection.settings.get("server"));
+    let host = endpoint.and_then(Value::as_str).unwrap_or_default();
+    let host = host.split_once("://").map_or(host, |(_, rest)| rest);
+    let base = match host.is_empty() {
+        true => draft.connection.provider.clone(),
+        false => format!("{} {host}", draft.connection.provider),
+    };
+    let taken = |name: &str| view.connections.values().any(|entry| entry.row.name == name);
+    let mut names = std::iter::once(base.clone()).chain((2..).map(|number| format!("{base} ({number})")));
+    names.find(|name| !taken(name)).unwrap_or(base)
+}
+
+/// Makes the zone at the embedded authority, with SOA and NS; one that is there keeps what it holds.
+async fn serve(
+    app: &App,
+    provider: &dyn Provider,
+    zone: &ZoneRef,
+    settings: Option<zonecast_dns::ZoneSettings>,
+) -> Result<(), Problem> {
+    let seed = app.config.authority.seed(&zone.name);
+    provider.create_zone(zone, &seed).await.map_err(|error| Problem::new(503, error.to_string()))?;
+    if let Some(settings) = settings {
+        zones::set_embedded(app, &zone.name, settings).await?;
+    }
+    Ok(())
+}

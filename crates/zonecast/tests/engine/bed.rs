@@ -1,0 +1,125 @@
+//! A running engine whose connections lead to providers in memory.
+
+use serde_json::json;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+use zonecast::app::App;
+use zonecast::catalog::{Catalog, Connector};
+use zonecast::config::Config;
+use zonecast::service::view::HostView;
+use zonecast::service::{Caller, hosts};
+use zonecast::sync::Engine;
+use zonecast_core::{Guard, Name};
+use zonecast_dns::{Authority, MemoryZoneStore};
+use zonecast_providers::Provider;
+use zonecast_providers::memory::Memory;
+use zonecast_store::{ConnectionRow, MasterKey, Store, ZoneRow};
+
+/// One engine; a connection's name says which provider it leads to.
+pub struct Bed {
+    pub app: App,
+    pub memory: Memory,
+    pub config: Config,
+    folder: tempfile::TempDir,
+}
+
+impl Bed {
+    pub async fn open(change: impl FnOnce(&mut Config)) -> Bed {
+        let folder = tempfile::tempdir().unwrap();
+        let mut config = Config::default();
+        config.engine.poll_millis = 20;
+        change(&mut config);
+        let memory = Memory::new(Guard::CompareAndSet);
+        let app = open(folder.path(), &memory, &config).await;
+        app.engine.start();
+        Bed { app, memory, config, folder }
+    }
+
+    /// The process ends and another one begins on the same store.
+    pub async fn restart(&mut self) {
+        self.app.engine.stop(Duration::from_secs(5)).await;
+        self.app.store.close().await;
+        self.app = open(self.folder.path(), &self.memory, &self.config).await;
+        self.app.engine.start();
+    }
+
+    /// A second process on the same store, working too.
+    pub async fn neighbour(&self) -> App {
+        let app = open(self.folder.path(), &self.memory, &self.config).await;
+        app.engine.start();
+        app
+    }
+
+    pub async fn connection(&self, name: &str, group: &str) -> i64 {
+        let settings = zonecast_providers::fields::Settings::default();
+        let row = zonecast::service::connections::fresh(
+            name.to_owned(),
+            "memory".to_owned(),
+            &settings,
+            group.to_owned(),
+            false,
+        );
+        let id = self.app.store.add_connection(&row, &[]).await.unwrap().id;
+        self.app.catalog.reload().await.unwrap();
+        id
+    }
+
+    pub async fn zone(&self, name: &str, connection_id: i64) -> i64 {
+        let name = Name::parse(name).unwrap();
+        self.memory.add_zone(&name);
+        let row = ZoneRow {
+            id: 0,
+            physical_id: format!("{connection_id} {name}"),
+            name,
+            connection_id,
+            provider_zone_id: None,
+            settings: serde_json::Map::new(),
+            state: "ok".to_owned(),
+            last_error: None,
+            cuts: Vec::new(),
+            rematch_after: None,
+            listed_at: Some(self.app.store.now().await.unwrap()),
+            created_at: 0,
+            updated_at: 0,
+            version: 0,
+        };
+        let id = self.app.store.add_zone(&row, &[]).await.unwrap().id;
+        self.app.catalog.reload().await.unwrap();
+        id
+    }
+
+    pub async fn host(&self, fqdn: &str, ip: &str) -> HostView {
+        let body = json!({ "fqdn": fqdn, "addresses": [ip] });
+        hosts::register(&self.app, &Caller::local("test"), &body).await.unwrap().data
+    }
+
+    /// The values that stand at the provider.
+    pub fn there(&self, zone: &str, name: &str, rtype: &str) -> Vec<String> {
+        let (zone, name) = (Name::parse(zone).unwrap(), Name::parse(name).unwrap());
+        let values = self.memory.values(&zone, &name, rtype.parse().unwrap());
+        values.iter().map(|value| value.to_text()).collect()
+    }
+}
+
+async fn open(folder: &Path, memory: &Memory, config: &Config) -> App {
+    let key = MasterKey::from_bytes(b"a key for a test").unwrap();
+    let store = Store::open(&folder.join("zonecast.db").display().to_string(), key).await.unwrap();
+    let memory = memory.clone();
+    let connector: Connector =
+        Arc::new(move |_: &ConnectionRow| Ok(Arc::new(memory.clone()) as Arc<dyn Provider>));
+    let catalog = Arc::new(Catalog::load(store.clone(), connector).await.unwrap());
+    let config = Arc::new(config.clone());
+    let authority = Authority::open(Arc::new(MemoryZoneStore::default())).await.unwrap();
+    let engine = Engine::new(store.clone(), catalog.clone(), config.clone());
+    App { store, catalog, engine, authority, config }
+}
+
+/// Waits until it is so; panics with the words after ten seconds.
+pub async fn until(what: &str, mut condition: impl AsyncFnMut() -> bool) {
+    let end = Instant::now() + Duration::from_secs(10);
+    while !condition().await {
+        assert!(Instant::now() < end, "not within ten seconds: {what}");
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+}

@@ -1,0 +1,9 @@
+//! The engine over providers in memory, that count every call and fail on demand.
+
+#![allow(missing_docs, reason = "a test binary")]
+
+mod bed;
+mod budget;
+mod farewell;
+mod pause;
+mod removal;

@@ -1,0 +1,147 @@
+//! The house is as ARCHITECTURE.md and CONTRIBUTING.md say: this is where they can be caught lying.
+
+use serde_json::Value;
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+/// No file of ours is longer.
+const LINES_MAX: usize = 500;
+
+/// Who may not import whom inside the product: the line goes one way.
+const NEVER: &[(&str, &[&str])] = &[
+    ("service", &["api", "cli", "daemon", "client", "manager", "page"]),
+    ("sync", &["service", "api", "cli", "daemon", "client", "manager", "page"]),
+    ("api", &["cli", "daemon", "client", "manager", "page", "sync"]),
+    ("page", &["cli", "daemon", "client", "manager", "sync"]),
+];
+
+/// What we may link, by the words in its manifest; `OR` and `AND` in between.
+const LICENCES: &[&str] = &[
+    "MIT",
+    "Apache-2.0",
+    "Apache-2.0 WITH LLVM-exception",
+    "BSD-2-Clause",
+    "BSD-3-Clause",
+    "ISC",
+    "Zlib",
+    "Unlicense",
+    "Unicode-3.0",
+    "0BSD",
+    "CC0-1.0",
+    "BSL-1.0",
+    "MPL-2.0",
+    "CDLA-Permissive-2.0",
+    "MIT-0",
+];
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").canonicalize().unwrap()
+}
+
+fn files(folder: &Path, extension: &str, found: &mut Vec<PathBuf>) {
+    for entry in std::fs::read_dir(folder).unwrap().flatten() {
+        let (path, name) = (entry.path(), entry.file_name());
+        if path.is_dir() && !["target", "node_modules"].contains(&&*name.to_string_lossy()) {
+            files(&path, extension, found);
+        } else if path.extension().is_some_and(|found| found == extension) {
+            found.push(path);
+        }
+    }
+}
+
+fn all(folder: &str, extension: &str) -> Vec<(PathBuf, String)> {
+    let mut found = Vec::new();
+    files(&root().join(folder), extension, &mut found);
+    found.sort();
+    found.into_iter().map(|path| (path.clone(), std::fs::read_to_string(&path).unwrap())).collect()
+}
+
+fn none(troubles: Vec<String>) {
+    assert!(troubles.is_empty(), "{}", troubles.join("\n"));
+}
+
+#[test]
+fn files_are_small() {
+    let long = all("crates", "rs").into_iter().filter_map(|(path, text)| {
+        let lines = text.lines().count();
+        (lines > LINES_MAX).then(|| format!("{}: {lines} lines, look for the missing noun", path.display()))
+    });
+    none(long.collect());
+}
+
+#[test]
+fn imports_go_one_way() {
+    let source = root().join("crates/zonecast/src");
+    let mut troubles = Vec::new();
+    for (path, text) in all("crates/zonecast/src", "rs") {
+        let room = path.strip_prefix(&source).unwrap().components().next().unwrap();
+        let room = room.as_os_str().to_string_lossy().into_owned();
+        let Some((_, never)) = NEVER.iter().find(|(name, _)| *name == room) else { continue };
+        for other in *never {
+            if text.contains(&format!("crate::{other}::")) || text.contains(&format!("crate::{other};")) {
+                troubles.push(format!("{} imports {other}", path.display()));
+            }
+        }
+    }
+    none(troubles);
+}
+
+#[test]
+fn every_path_in_the_documents_exists() {
+    let mut troubles = Vec::new();
+    let mut documents = all("docs", "md");
+    for name in ["README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "CHANGELOG.md"] {
+        documents.push((root().join(name), std::fs::read_to_string(root().join(name)).unwrap()));
+    }
+    for (document, text) in documents {
+        let here = document.parent().unwrap();
+        let links = text.split("](").skip(1).filter_map(|rest| rest.split([')', '#']).next());
+        let links =
+            links.filter(|link| !link.is_empty() && !link.contains("://")).map(|link| here.join(link));
+        let quoted = text.split('`').skip(1).step_by(2);
+        let quoted = quoted.filter(|word| word.starts_with("crates/") || word.starts_with("docs/"));
+        let quoted = quoted.filter(|word| !word.contains([' ', '<', '*', '{'])).map(|word| root().join(word));
+        for path in links.chain(quoted).filter(|path| !path.exists()) {
+            troubles.push(format!("{} names {}", document.display(), path.display()));
+        }
+    }
+    none(troubles);
+}
+
+#[test]
+fn every_provider_has_a_page_that_names_its_settings() {
+    let mut troubles = Vec::new();
+    for kind in zonecast_providers::fields::kinds() {
+        let Ok(page) = std::fs::read_to_string(root().join(kind.docs)) else {
+            troubles.push(format!("{} has no {}", kind.name, kind.docs));
+            continue;
+        };
+        let unnamed = kind.fields.iter().filter(|field| !page.contains(field.name));
+        troubles.extend(unnamed.map(|field| format!("{} does not say {}", kind.docs, field.name)));
+    }
+    none(troubles);
+}
+
+#[test]
+fn dependencies_are_free() {
+    let output = Command::new(env!("CARGO"))
+        .args(["metadata", "--format-version", "1", "--locked", "--offline"])
+        .current_dir(root())
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let metadata: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let mut troubles = BTreeSet::new();
+    for package in metadata["packages"].as_array().unwrap() {
+        let (name, licence) =
+            (package["name"].as_str().unwrap(), package["license"].as_str().unwrap_or_default());
+        let words = licence.replace('/', " OR ").replace(['(', ')'], "");
+        let free =
+            words.split(" AND ").all(|part| part.split(" OR ").any(|word| LICENCES.contains(&word.trim())));
+        if !free {
+            troubles.insert(format!("{name} is under {licence:?}"));
+        }
+    }
+    none(troubles.into_iter().collect());
+}
