@@ -176,6 +176,24 @@ pub struct NamePlan {
     pub keys: Vec<KeyPlan>,
 }
 
+impl NamePlan {
+    /// How many values of ours the name loses, for the removal guard. A value that gives way to another
+    /// one of its set is a change and no loss: a panel that moves a domain to another address replaces
+    /// most of its records and empties nothing.
+    pub fn removals(&self) -> usize {
+        let loss = |key: &KeyPlan| {
+            let replaced = self.changes.iter().find_map(|change| match change {
+                Change::Replace { old, new } if new.rtype == key.rtype => {
+                    Some(old.values.len().saturating_sub(new.values.len()))
+                }
+                _ => None,
+            });
+            replaced.map_or(key.withdrawn.len(), |net| net.min(key.withdrawn.len()))
+        };
+        self.keys.iter().map(loss).sum()
+    }
+}
+
 /// Plans one name.
 ///
 /// ```text

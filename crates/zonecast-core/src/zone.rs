@@ -54,6 +54,8 @@ pub struct Zone {
     pub reverse_conflict: ConflictPolicy,
     /// The claims are the whole zone: everything else goes, but SOA and the apex NS.
     pub managed_full: bool,
+    /// SOA and the NS of the apex may be written; else they stay as the provider has them.
+    pub apex_asked: bool,
     /// Of the matching zones at this zone's connection only the deepest is written.
     pub longest: bool,
 }
@@ -71,6 +73,7 @@ impl Zone {
             forward_conflict: ConflictPolicy::Report,
             reverse_conflict: ConflictPolicy::TakeOver,
             managed_full: false,
+            apex_asked: false,
             longest: false,
         }
     }
@@ -86,6 +89,7 @@ impl Zone {
             forward_conflict: self.forward_conflict,
             reverse_conflict: self.reverse_conflict,
             managed_full: self.managed_full,
+            apex_asked: self.apex_asked,
             ..Policy::default()
         }
     }

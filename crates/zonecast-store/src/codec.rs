@@ -106,6 +106,40 @@ pub(crate) fn read_rrsets(bytes: &[u8]) -> Result<Vec<RRset>, StoreError> {
     Ok(sets)
 }
 
+/// No TTL of its own, where a TTL stands: RFC 2181 keeps the highest bit free.
+const NO_TTL: u32 = u32::MAX;
+
+pub(crate) fn domain_sets(sets: &[crate::model::DomainSet]) -> Vec<u8> {
+    let mut out = Vec::new();
+    for set in sets {
+        put(&mut out, set.name.key());
+        out.extend_from_slice(&set.rtype.0.to_be_bytes());
+        out.extend_from_slice(&set.ttl.map_or(NO_TTL, |ttl| ttl.seconds()).to_be_bytes());
+        out.extend_from_slice(&(set.values.len() as u16).to_be_bytes());
+        set.values.iter().for_each(|value| put(&mut out, value.wire()));
+    }
+    out
+}
+
+pub(crate) fn read_domain_sets(bytes: &[u8]) -> Result<Vec<crate::model::DomainSet>, StoreError> {
+    let mut reader = Reader(bytes);
+    let mut sets = Vec::new();
+    while !reader.0.is_empty() {
+        let name = name(reader.item()?)?;
+        let rtype = RecordType(reader.short()?);
+        let ttl = match reader.long()? {
+            NO_TTL => None,
+            seconds => Some(ttl(seconds.into())?),
+        };
+        let mut values = Vec::new();
+        for _ in 0..reader.short()? {
+            values.push(RecordData::from_canonical(rtype, reader.item()?));
+        }
+        sets.push(crate::model::DomainSet { name, rtype, ttl, values });
+    }
+    Ok(sets)
+}
+
 pub(crate) fn name(key: &[u8]) -> Result<Name, StoreError> {
     Name::from_key(key).map_err(|error| StoreError::Corrupt(format!("a name: {error}")))
 }
@@ -162,6 +196,14 @@ mod tests {
         let list = values(&[text.clone(), text.clone()]);
         assert_eq!(read_values(RecordType::TXT, &list).unwrap(), vec![text.clone(), text]);
         assert_eq!(count_values(&list).unwrap(), 2);
+        let set = |ttl| crate::model::DomainSet {
+            name: name.clone(),
+            rtype: RecordType::TXT,
+            ttl,
+            values: vec![RecordData::text(b"x")],
+        };
+        let domain = vec![set(None), set(Some(Ttl::MAX))];
+        assert_eq!(read_domain_sets(&domain_sets(&domain)).unwrap(), domain);
         let both = [name, Name::root()];
         assert_eq!(read_names(&names(&both)).unwrap(), both);
         assert!(read_values(RecordType::TXT, &list[..list.len() - 1]).is_err());

@@ -4,7 +4,7 @@ use crate::Store;
 use crate::codec;
 use crate::error::StoreError;
 use crate::model::*;
-use crate::owners::addresses_json;
+use crate::owners_rows::addresses_json;
 use crate::sql::{Value, args, bulk, statements};
 use std::net::IpAddr;
 use zonecast_core::{AddressPolicy, Name};

@@ -20,6 +20,12 @@ const STEPS: &[(i64, &str, &str, &str)] = &[
         include_str!("../migrations/sqlite/0002_intent.sql"),
         include_str!("../migrations/postgres/0002_intent.sql"),
     ),
+    (
+        3,
+        "domains",
+        include_str!("../migrations/sqlite/0003_domains.sql"),
+        include_str!("../migrations/postgres/0003_domains.sql"),
+    ),
 ];
 
 /// The steps for one engine.

@@ -11,20 +11,27 @@ use crate::error::{DbError, StoreError};
 use crate::idempotency::Remember;
 use crate::jobs::JobSeed;
 use crate::model::*;
+use crate::owners_rows::{Sorted, audit_line};
 use crate::raise::raise_names;
 use crate::sql::{Value, args, bulk};
-use crate::{codec, hosts, meta, records};
+use crate::{domains, hosts, meta, records};
 use std::collections::{BTreeSet, HashMap, HashSet};
 use zonecast_core::Name;
 
 bulk! {
     TAKEN [] [fqdn_key: Blob] = "
         SELECT h.id, h.fqdn_key FROM v CROSS JOIN host h WHERE h.fqdn_key = v.fqdn_key AND h.state <> 'deleting'";
+    TAKEN_DOMAINS [] [name_key: Blob] = "
+        SELECT d.id, d.name_key FROM v CROSS JOIN domain d WHERE d.name_key = v.name_key AND d.state <> 'deleting'";
     HOST_VERSIONS [] [id: Int] = "SELECT h.id, h.version FROM v CROSS JOIN host h WHERE h.id = v.id AND h.state <> 'deleting'";
+    DOMAIN_VERSIONS [] [id: Int] = "SELECT d.id, d.version FROM v CROSS JOIN domain d WHERE d.id = v.id AND d.state <> 'deleting'";
     RECORD_VERSIONS [] [id: Int] = "SELECT r.id, r.version FROM v CROSS JOIN record r WHERE r.id = v.id AND r.state <> 'deleting'";
     HOST_REMOVE [now: Int] [id: Int, expected: Int] = "
         UPDATE host SET state = 'deleting', updated_at = x.now, version = version + 1 FROM v CROSS JOIN x
         WHERE host.id = v.id AND host.version = v.expected RETURNING host.id";
+    DOMAIN_REMOVE [now: Int] [id: Int, expected: Int] = "
+        UPDATE domain SET state = 'deleting', updated_at = x.now, version = version + 1 FROM v CROSS JOIN x
+        WHERE domain.id = v.id AND domain.version = v.expected RETURNING domain.id";
     RECORD_REMOVE [now: Int] [id: Int, expected: Int] = "
         UPDATE record SET state = 'deleting', updated_at = x.now, version = version + 1 FROM v CROSS JOIN x
         WHERE record.id = v.id AND record.version = v.expected RETURNING record.id";
@@ -60,6 +67,7 @@ impl OwnerRow {
     pub fn owner(&self) -> OwnerId {
         match self {
             OwnerRow::Host(row) => OwnerId { kind: OwnerKind::Host, id: row.id },
+            OwnerRow::Domain(row) => OwnerId { kind: OwnerKind::Domain, id: row.id },
             OwnerRow::Record(row) => OwnerId { kind: OwnerKind::Record, id: row.id },
         }
     }
@@ -138,6 +146,7 @@ impl Store {
 #[derive(Default)]
 struct Ids {
     host: i64,
+    domain: i64,
     record: i64,
     claim: i64,
     job: i64,
@@ -168,13 +177,13 @@ impl Ids {
         context: &WriteContext,
     ) -> Result<Ids, DbError> {
         let inserts = || writes.iter().filter(|write| write.action == OwnerAction::Insert);
-        let host = inserts().filter(|write| matches!(write.row, OwnerRow::Host(_))).count();
-        let record = inserts().count() - host;
+        let new = |kind: OwnerKind| inserts().filter(|write| write.row.owner().kind == kind).count();
         let claim = writes.iter().map(|write| write.claims.len()).sum();
         let mut ids = Ids::default();
         for (kind, count, first) in [
-            ("host", host, &mut ids.host),
-            ("record", record, &mut ids.record),
+            ("host", new(OwnerKind::Host), &mut ids.host),
+            ("domain", new(OwnerKind::Domain), &mut ids.domain),
+            ("record", new(OwnerKind::Record), &mut ids.record),
             ("claim", claim, &mut ids.claim),
             ("job", context.job.iter().count(), &mut ids.job),
         ] {
@@ -183,6 +192,17 @@ impl Ids {
             }
         }
         Ok(ids)
+    }
+}
+
+impl Ids {
+    /// The next id for a new owner of this kind.
+    fn next(&mut self, kind: OwnerKind) -> &mut i64 {
+        match kind {
+            OwnerKind::Host => &mut self.host,
+            OwnerKind::Domain => &mut self.domain,
+            OwnerKind::Record => &mut self.record,
+        }
     }
 }
 
@@ -201,49 +221,46 @@ struct Batch<'a> {
 }
 
 impl<'a> Batch<'a> {
-    /// Refuses hosts whose fqdn an active host or an earlier write of the call has, and gives the
-    /// accepted new owners their ids.
+    /// Refuses hosts and domains whose name an active one or an earlier write of the call has, and
+    /// gives the accepted new owners their ids.
     async fn refuse_taken_names(&mut self, tx: &mut Tx) -> Result<(), DbError> {
-        let rows: Vec<Value> = self.naming().map(|(_, host)| Value::from(&host.fqdn)).collect();
-        let found: Vec<(i64, Vec<u8>)> = tx.bulk_all(&TAKEN, args![], rows).await?;
-        let mut taken: HashMap<Vec<u8>, i64> = found.into_iter().map(|(id, key)| (key, id)).collect();
+        let mut taken = self.taken_names(tx).await?;
         let mut seen = HashSet::new();
         for (index, write) in self.writes.iter().enumerate() {
-            let mut id = write.row.owner().id;
+            let OwnerId { kind, mut id } = write.row.owner();
             if write.action == OwnerAction::Insert {
-                id = match write.row {
-                    OwnerRow::Host(_) => self.ids.host,
-                    OwnerRow::Record(_) => self.ids.record,
-                };
+                id = *self.ids.next(kind);
             } else if !seen.insert(write.row.owner()) {
                 self.results[index] = Some(WriteResult::Changed);
                 continue;
             }
-            if let (OwnerRow::Host(host), true) = (&write.row, write.names_a_host()) {
-                match taken.get(host.fqdn.key()) {
+            if let Some(name) = write.taken_name() {
+                match taken.get(&(kind, name.key().to_vec())) {
                     Some(by) if *by != id => {
                         self.results[index] = Some(WriteResult::NameTaken { by: *by });
                         continue;
                     }
-                    _ => taken.insert(host.fqdn.key().to_vec(), id),
+                    _ => taken.insert((kind, name.key().to_vec()), id),
                 };
             }
             if write.action == OwnerAction::Insert {
-                match write.row {
-                    OwnerRow::Host(_) => self.ids.host += 1,
-                    OwnerRow::Record(_) => self.ids.record += 1,
-                }
+                *self.ids.next(kind) += 1;
                 self.results[index] = Some(WriteResult::Stored { id, version: 1 });
             }
         }
         Ok(())
     }
 
-    fn naming(&self) -> impl Iterator<Item = (usize, &'a HostRow)> + use<'a> {
-        self.writes.iter().enumerate().filter_map(|(index, write)| match &write.row {
-            OwnerRow::Host(host) if write.names_a_host() => Some((index, host)),
-            _ => None,
-        })
+    /// Who has the names that this call lays hold of.
+    async fn taken_names(&self, tx: &mut Tx) -> Result<HashMap<(OwnerKind, Vec<u8>), i64>, DbError> {
+        let mut taken = HashMap::new();
+        for (kind, statement) in [(OwnerKind::Host, &TAKEN), (OwnerKind::Domain, &TAKEN_DOMAINS)] {
+            let of_kind = self.writes.iter().filter(|write| write.row.owner().kind == kind);
+            let rows: Vec<Value> = of_kind.filter_map(OwnerWrite::taken_name).map(Value::from).collect();
+            let found: Vec<(i64, Vec<u8>)> = tx.bulk_all(statement, args![], rows).await?;
+            taken.extend(found.into_iter().map(|(id, key)| ((kind, key), id)));
+        }
+        Ok(taken)
     }
 
     /// Inserts, updates and marks the rows; versions are checked by the statements themselves.
@@ -261,12 +278,19 @@ impl<'a> Batch<'a> {
         if hosts != sorted.host_insert_count {
             return Err(DbError::Again("a host of that name came in between".into()));
         }
+        if tx.bulk(&domains::DOMAIN_INSERT, args![], sorted.domain_inserts).await?
+            != sorted.domain_insert_count
+        {
+            return Err(DbError::Again("a domain of that name came in between".into()));
+        }
         tx.bulk(&records::RECORD_INSERT, args![], sorted.record_inserts).await?;
         let mut changed = HashSet::new();
         for (kind, statement, rows) in [
             (OwnerKind::Host, &hosts::HOST_UPDATE, sorted.host_updates),
+            (OwnerKind::Domain, &domains::DOMAIN_UPDATE, sorted.domain_updates),
             (OwnerKind::Record, &records::RECORD_UPDATE, sorted.record_updates),
             (OwnerKind::Host, &HOST_REMOVE, sorted.host_removes),
+            (OwnerKind::Domain, &DOMAIN_REMOVE, sorted.domain_removes),
             (OwnerKind::Record, &RECORD_REMOVE, sorted.record_removes),
         ] {
             let ids: Vec<(i64,)> = tx.bulk_all(statement, args![now], rows).await?;
@@ -287,7 +311,11 @@ impl<'a> Batch<'a> {
     /// What was not stored so far is missing or changed; a touch needs its owner only to be there.
     async fn refuse_the_rest(&mut self, tx: &mut Tx) -> Result<(), DbError> {
         let mut versions: HashMap<OwnerId, i64> = HashMap::new();
-        for (kind, statement) in [(OwnerKind::Host, &HOST_VERSIONS), (OwnerKind::Record, &RECORD_VERSIONS)] {
+        for (kind, statement) in [
+            (OwnerKind::Host, &HOST_VERSIONS),
+            (OwnerKind::Domain, &DOMAIN_VERSIONS),
+            (OwnerKind::Record, &RECORD_VERSIONS),
+        ] {
             let open = self.open().map(|(_, write)| write.row.owner());
             let rows: Vec<Value> =
                 open.filter(|owner| owner.kind == kind).map(|owner| owner.id.into()).collect();
@@ -376,100 +404,13 @@ impl<'a> Batch<'a> {
 }
 
 impl OwnerWrite {
-    /// Whether this write lays hold of a host's fqdn.
-    fn names_a_host(&self) -> bool {
-        matches!(self.action, OwnerAction::Insert | OwnerAction::Update { .. })
-    }
-}
-
-/// The rows of a call, by the statement that takes them.
-#[derive(Default)]
-struct Sorted {
-    host_inserts: Vec<Value>,
-    host_insert_count: u64,
-    record_inserts: Vec<Value>,
-    host_updates: Vec<Value>,
-    record_updates: Vec<Value>,
-    host_removes: Vec<Value>,
-    record_removes: Vec<Value>,
-}
-
-impl Sorted {
-    fn insert(&mut self, write: &OwnerWrite, id: i64, now: Millis) -> Result<(), StoreError> {
-        match &write.row {
-            OwnerRow::Host(host) => {
-                self.host_insert_count += 1;
-                self.host_inserts.extend(args![id]);
-                hosts::push_host(&mut self.host_inserts, host)?;
-                self.host_inserts.extend(args![now, now, 1i64]);
-            }
-            OwnerRow::Record(record) => {
-                self.record_inserts.extend(args![id]);
-                records::push_record(&mut self.record_inserts, record);
-                self.record_inserts.extend(args![now, now, 1i64]);
-            }
+    /// The name that only one active owner of its kind may have, where this write lays hold of it.
+    fn taken_name(&self) -> Option<&Name> {
+        let holds = matches!(self.action, OwnerAction::Insert | OwnerAction::Update { .. });
+        match &self.row {
+            OwnerRow::Host(host) if holds => Some(&host.fqdn),
+            OwnerRow::Domain(domain) if holds => Some(&domain.name),
+            _ => None,
         }
-        Ok(())
     }
-
-    fn change(&mut self, write: &OwnerWrite) -> Result<(), StoreError> {
-        let id = write.row.owner().id;
-        match (&write.action, &write.row) {
-            (OwnerAction::Update { expected_version }, OwnerRow::Host(host)) => {
-                self.host_updates.extend(args![id, *expected_version]);
-                hosts::push_host(&mut self.host_updates, host)?;
-            }
-            (OwnerAction::Update { expected_version }, OwnerRow::Record(record)) => {
-                self.record_updates.extend(args![id, *expected_version]);
-                records::push_record(&mut self.record_updates, record);
-            }
-            (OwnerAction::Remove { expected_version }, OwnerRow::Host(_)) => {
-                self.host_removes.extend(args![id, *expected_version]);
-            }
-            (OwnerAction::Remove { expected_version }, OwnerRow::Record(_)) => {
-                self.record_removes.extend(args![id, *expected_version]);
-            }
-            (OwnerAction::Insert | OwnerAction::Touch, _) => {}
-        }
-        Ok(())
-    }
-}
-
-fn audit_line(stored: &[StoredWrite<'_>], asked: usize, context: &WriteContext, names: usize) -> NewAudit {
-    let word = |owner: OwnerId| match owner.kind {
-        OwnerKind::Host => "host",
-        OwnerKind::Domain => "domain",
-        OwnerKind::Record => "record",
-    };
-    let (object, detail) = match stored {
-        [only] => {
-            let what = match &only.write.row {
-                OwnerRow::Host(host) => serde_json::json!({
-                    "fqdn": host.fqdn, "addresses": host.addresses, "state": host.state, "names": names }),
-                OwnerRow::Record(record) => serde_json::json!({
-                    "name": record.name, "type": record.rtype, "names": names,
-                    "values": record.values.iter().map(|value| value.to_text()).collect::<Vec<_>>() }),
-            };
-            (format!("{}:{}", word(only.owner), only.owner.id), what)
-        }
-        many => {
-            let first = many.iter().map(|stored| stored.owner.id).min();
-            let last = many.iter().map(|stored| stored.owner.id).max();
-            let kind = many.first().map_or("host", |stored| word(stored.owner));
-            let object = format!("{kind}:{}-{}", first.unwrap_or_default(), last.unwrap_or_default());
-            (object, serde_json::json!({ "asked": asked, "stored": many.len(), "names": names }))
-        }
-    };
-    NewAudit {
-        actor: context.actor.clone(),
-        source: context.source.clone(),
-        action: context.action.clone(),
-        object,
-        detail,
-    }
-}
-
-/// What an address row looks like in the database.
-pub(crate) fn addresses_json(addresses: &[AddressRow]) -> Result<String, StoreError> {
-    codec::to_json(&addresses)
 }

@@ -15,6 +15,9 @@ statements! {
         (SELECT 1 FROM farewell f WHERE f.owner_kind = 1 AND f.owner_id = h.id)";
     FREE_RECORDS = "SELECT r.id FROM record r WHERE r.state = 'deleting' AND NOT EXISTS
         (SELECT 1 FROM farewell f WHERE f.owner_kind = 3 AND f.owner_id = r.id)";
+    FREE_DOMAINS = "SELECT d.id FROM domain d WHERE d.state = 'deleting' AND NOT EXISTS
+        (SELECT 1 FROM farewell f WHERE f.owner_kind = 2 AND f.owner_id = d.id)";
+    DOMAIN_LEAVING = "SELECT id FROM domain WHERE id = $1 AND state = 'deleting'";
     HOST_LEAVING = "SELECT id FROM host WHERE id = $1 AND state = 'deleting'";
     RECORD_LEAVING = "SELECT id FROM record WHERE id = $1 AND state = 'deleting'";
     ANY_FAREWELL = "SELECT COUNT(*) FROM (SELECT 1 FROM farewell LIMIT 1) f";
@@ -34,6 +37,7 @@ bulk! {
     FAREWELLS_GONE [] [kind: Int, id: Int] = "
         DELETE FROM farewell WHERE (owner_kind, owner_id) IN (SELECT v.kind, v.id FROM v)";
     HOSTS_GONE [] [id: Int] = "DELETE FROM host WHERE id IN (SELECT v.id FROM v) AND state = 'deleting'";
+    DOMAINS_GONE [] [id: Int] = "DELETE FROM domain WHERE id IN (SELECT v.id FROM v) AND state = 'deleting'";
     RECORDS_GONE [] [id: Int] = "DELETE FROM record WHERE id IN (SELECT v.id FROM v) AND state = 'deleting'";
 }
 
@@ -45,7 +49,11 @@ impl Store {
         let mut tx = self.db().begin().await?;
         tx.execute(&SETTLED_FAREWELLS, args![]).await?;
         let mut owners = Vec::new();
-        for (kind, statement) in [(OwnerKind::Host, &FREE_HOSTS), (OwnerKind::Record, &FREE_RECORDS)] {
+        for (kind, statement) in [
+            (OwnerKind::Host, &FREE_HOSTS),
+            (OwnerKind::Domain, &FREE_DOMAINS),
+            (OwnerKind::Record, &FREE_RECORDS),
+        ] {
             let ids: Vec<(i64,)> = tx.all(statement, args![]).await?;
             owners.extend(ids.into_iter().map(|(id,)| OwnerId { kind, id }));
         }
@@ -61,7 +69,8 @@ impl Store {
         let now = self.clock(&mut tx).await?;
         let leaving: Option<(i64,)> = match owner.kind {
             OwnerKind::Record => tx.optional(&RECORD_LEAVING, args![owner.id]).await?,
-            _ => tx.optional(&HOST_LEAVING, args![owner.id]).await?,
+            OwnerKind::Domain => tx.optional(&DOMAIN_LEAVING, args![owner.id]).await?,
+            OwnerKind::Host => tx.optional(&HOST_LEAVING, args![owner.id]).await?,
         };
         if leaving.is_none() {
             return Err(StoreError::NotFound { what: "owner that is being removed", id: owner.id });
@@ -111,6 +120,7 @@ pub(crate) async fn delete_owners(tx: &mut Tx, owners: &[OwnerId]) -> Result<(),
         owners.iter().filter(|owner| owner.kind == kind).map(|owner| owner.id.into()).collect()
     };
     tx.bulk(&HOSTS_GONE, args![], ids(OwnerKind::Host)).await?;
+    tx.bulk(&DOMAINS_GONE, args![], ids(OwnerKind::Domain)).await?;
     tx.bulk(&RECORDS_GONE, args![], ids(OwnerKind::Record)).await?;
     tx.bulk(&CLAIMS_GONE, args![], owner_rows(owners)).await?;
     tx.bulk(&FAREWELLS_GONE, args![], owner_rows(owners)).await?;

@@ -10,9 +10,9 @@ macro_rules! rooms {
 }
 
 rooms! {
-    plain: audit claims connections dirty drift embedded guard hosts idempotency jobs keys lease meta open pools
+    plain: audit claims connections dirty domains drift embedded guard hosts idempotency jobs keys lease meta open pools
         raise reap records results stats verify zones;
-    bulk: audit claims dirty drift embedded guard hosts intents jobs keys owners owners_diff raise reap records results
+    bulk: audit claims dirty domains drift embedded guard hosts intents jobs keys owners owners_diff raise reap records results
         verify;
 }
 
@@ -38,6 +38,7 @@ mod tests {
     const LARGE: &[&str] = &[
         "audit",
         "claim",
+        "domain",
         "embedded_rrset",
         "farewell",
         "host",
@@ -56,6 +57,8 @@ mod tests {
         "AUDIT_OPEN",
         "AUDIT_OPEN_COUNT",
         "DIRTY_COUNT",
+        "DOMAIN_COUNT",
+        "FREE_DOMAINS",
         "FREE_HOSTS",
         "FREE_RECORDS",
         "HOSTS_BY_STATE",

@@ -23,4 +23,6 @@ pub struct App {
     pub authority: Authority,
     /// How this process was set up.
     pub config: Arc<Config>,
+    /// Calls of Plesk store in turn, in the order they came.
+    pub plesk_turn: Arc<tokio::sync::Mutex<()>>,
 }

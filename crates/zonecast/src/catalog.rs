@@ -193,6 +193,7 @@ fn core_zone(row: &ZoneRow, settings: &ZoneSettings) -> Zone {
         forward_conflict: policy(settings.forward_conflict),
         reverse_conflict: policy(settings.reverse_conflict),
         managed_full: settings.managed == Managed::Full,
+        apex_asked: settings.manage_ns_soa,
         longest: settings.matching == Matching::Longest,
         ..Zone::new(ZoneId(row.id), ConnectionId(row.connection_id), row.name.clone())
     }

@@ -33,6 +33,8 @@ pub struct Config {
     pub legacy: LegacyConfig,
     /// The provisioning side (S5.19-22).
     pub orchestrator: Orchestrator,
+    /// The door for Plesk (S4.1-96).
+    pub plesk: PleskConfig,
 }
 
 /// How the work is done.
@@ -130,6 +132,37 @@ pub struct OrchestratorDns {
     pub ttl: Ttl,
 }
 
+/// The table `[plesk]`: what the custom DNS backend does with what Plesk sends.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct PleskConfig {
+    /// Off: every call ends at once with exit code 0 and touches nothing.
+    pub enabled: bool,
+    /// Connections (by id) at which a domain's zone is made where it is missing (X31).
+    pub create_at: Vec<i64>,
+    /// `owned` touches our values only; `full` makes what Plesk sends the whole zone.
+    pub managed: crate::settings::Managed,
+    /// Also SOA and the NS of the apex follow Plesk (S4.92).
+    pub manage_ns_soa: bool,
+    /// Seconds a call waits for the work to be done before it answers "queued" (X8).
+    pub wait: u64,
+    /// Another backend's command line that gets the same input; what it returns does not count.
+    pub pass_through: String,
+}
+
+impl Default for PleskConfig {
+    fn default() -> PleskConfig {
+        PleskConfig {
+            enabled: true,
+            create_at: Vec::new(),
+            managed: crate::settings::Managed::Owned,
+            manage_ns_soa: false,
+            wait: 5,
+            pass_through: String::new(),
+        }
+    }
+}
+
 impl Default for Config {
     fn default() -> Config {
         Config {
@@ -143,7 +176,22 @@ impl Default for Config {
             api: ApiConfig::default(),
             legacy: LegacyConfig::default(),
             orchestrator: Orchestrator::default(),
+            plesk: PleskConfig::default(),
         }
+    }
+}
+
+impl AuthorityConfig {
+    /// What a new zone starts with.
+    pub fn seed(&self, zone: &Name) -> zonecast_providers::ZoneSeed {
+        let below = |label: &str| zone.child(label).unwrap_or_else(|_| zone.clone());
+        let name_servers = match self.name_servers.is_empty() {
+            true => vec![below("ns1")],
+            false => self.name_servers.clone(),
+        };
+        let primary = name_servers.first().cloned().unwrap_or_else(|| zone.clone());
+        let mailbox = self.mailbox.clone().unwrap_or_else(|| below("hostmaster"));
+        zonecast_providers::ZoneSeed { primary, mailbox, name_servers }
     }
 }
 

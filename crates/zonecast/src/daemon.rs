@@ -85,7 +85,7 @@ pub async fn open(config: Config) -> anyhow::Result<App> {
     let catalog = Arc::new(Catalog::load(store.clone(), catalog::from_kinds(deps)).await?);
     let config = Arc::new(config);
     let engine = Engine::new(store.clone(), catalog.clone(), config.clone());
-    Ok(App { store, catalog, engine, authority, config })
+    Ok(App { store, catalog, engine, authority, config, plesk_turn: Arc::default() })
 }
 
 impl Daemon {

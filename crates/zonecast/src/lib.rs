@@ -22,6 +22,7 @@ pub mod page;
 pub mod problem;
 pub mod service;
 pub mod settings;
+pub mod sources;
 pub mod sync;
 
 pub use manager::DnsManager;

@@ -34,6 +34,13 @@ pub struct ZoneSettings {
     pub reverse_conflict: OnConflict,
     /// `owned` touches our values only; `full` makes all claims the whole zone but SOA and apex NS.
     pub managed: Managed,
+    /// The zone is made at its provider where it is missing; off unless asked for (X31).
+    pub create_missing_zone: bool,
+    /// SOA and NS of the apex follow the domain of this name; else they stay as the provider has them.
+    pub manage_ns_soa: bool,
+    /// Most values that may be desired in this zone, where the service's plan has a limit (S4.62).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub values_max: Option<u32>,
     /// What to do about differences we did not make.
     pub drift: OnDrift,
     /// How long a change may take to be seen at the zone's servers, in seconds.

@@ -113,7 +113,7 @@ async fn open(folder: &Path, providers: &[Memory; 2]) -> App {
     let config = Arc::new(config);
     let authority = Authority::open(Arc::new(MemoryZoneStore::default())).await.unwrap();
     let engine = Engine::new(store.clone(), catalog.clone(), config.clone());
-    App { store, catalog, engine, authority, config }
+    App { store, catalog, engine, authority, config, plesk_turn: Arc::default() }
 }
 
 async fn add_zones(app: &App) {

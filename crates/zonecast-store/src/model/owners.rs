@@ -65,6 +65,49 @@ pub struct HostRow {
     pub version: i64,
 }
 
+/// One record set of a domain, as its source asked for it.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct DomainSet {
+    /// The owner name, at or below the domain.
+    pub name: Name,
+    /// The type.
+    pub rtype: RecordType,
+    /// Its own TTL; without one the domain's.
+    pub ttl: Option<Ttl>,
+    /// The values.
+    pub values: Vec<RecordData>,
+}
+
+/// A hosted domain as stored, with its whole record set.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct DomainRow {
+    /// Zero in a row that is not stored yet.
+    pub id: i64,
+    /// The domain's name.
+    pub name: Name,
+    /// `subscription`, `addon`, `alias`, `no_hosting`, `forwarding`, `subdomain`, `subdomain_in_parent`.
+    pub kind: String,
+    /// `active`, `disabled`, `suspended`, `secondary`, `dns_off`, `deleting`.
+    pub state: String,
+    /// Its addresses, for the template and for a change of address.
+    pub addresses: Vec<IpAddr>,
+    /// TTL of its records that name none.
+    pub ttl: Option<Ttl>,
+    /// The record set it shall have.
+    pub records: Vec<DomainSet>,
+    /// What its source said beside the records; the store does not look inside.
+    pub options: serde_json::Map<String, serde_json::Value>,
+    /// Its records were let out to the zones once. Before that, a disabled or suspended domain has no
+    /// claims; afterwards they stay as they are in force.
+    pub synced: bool,
+    /// When it was added.
+    pub created_at: Millis,
+    /// When it was last changed.
+    pub updated_at: Millis,
+    /// Raised by every change; the ETag.
+    pub version: i64,
+}
+
 /// A record an operator added, as stored.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct RecordRow {
@@ -125,6 +168,8 @@ pub struct NewClaim {
 pub enum OwnerRow {
     /// A host.
     Host(HostRow),
+    /// A domain.
+    Domain(DomainRow),
     /// A record.
     Record(RecordRow),
 }
@@ -214,9 +259,9 @@ pub enum WriteResult {
         /// Its version now.
         version: i64,
     },
-    /// An active host has this fqdn already.
+    /// Another owner of its kind has this name already.
     NameTaken {
-        /// That host.
+        /// That owner.
         by: i64,
     },
     /// Somebody changed it since it was read: read again.

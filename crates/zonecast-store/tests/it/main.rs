@@ -2,6 +2,7 @@
 //! own in a real PostgreSQL, and looks at the rows afterwards.
 
 mod bed;
+mod domains;
 mod embedded;
 mod engine;
 mod history;

@@ -80,6 +80,7 @@ async fn the_database_of_schema_1_opens() {
     use secrecy::ExposeSecret as _;
     assert_eq!(connection.secrets["api_key"].expose_secret(), "hunter2");
     assert_eq!(store.zones().await.unwrap()[0].name, name("example.com"));
+    assert_eq!(store.count_domains(&zonecast_store::DomainFilter::default()).await.unwrap(), 0);
     assert_eq!(store.verify_chain().await.unwrap().broken_at, None);
     let keys = store.keys_at(1, &[name("vm-1.example.com")]).await.unwrap();
     assert_eq!(keys[0].state, "applied");

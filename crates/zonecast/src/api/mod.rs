@@ -7,6 +7,7 @@
 
 mod audit;
 mod connections;
+mod domains;
 mod extract;
 mod gate;
 mod health;
@@ -79,6 +80,7 @@ fn resources() -> OpenApiRouter<ApiState> {
         .merge(hosts::routes())
         .merge(zones::routes())
         .merge(connections::routes())
+        .merge(domains::routes())
         .merge(records::routes())
         .merge(pools::routes())
         .merge(jobs::routes())

@@ -62,6 +62,11 @@ pub enum Command {
     /// Zones, each at one provider
     #[command(visible_alias = "zones")]
     Zone(super::zone::ZoneArgs),
+    /// Hosted domains with their whole record sets
+    #[command(visible_alias = "domains")]
+    Domain(super::domain::DomainArgs),
+    /// The custom DNS backend of Plesk: JSON on standard input, exit code 0 or 255
+    Plesk(super::plesk::PleskArgs),
     /// Accounts at providers
     #[command(visible_alias = "connections")]
     Connection(super::connection::ConnectionArgs),

@@ -16,6 +16,7 @@ mod config;
 mod connect;
 mod connection;
 mod doctor;
+mod domain;
 mod endpoint;
 mod explain;
 mod failure;
@@ -25,6 +26,7 @@ mod key;
 mod output;
 mod pause;
 mod plan;
+mod plesk;
 mod pool;
 mod provider;
 mod quickstart;
@@ -47,6 +49,9 @@ use std::process::ExitCode;
 /// Reads the command line, does what it says, and gives the exit code of design section 6.
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
+    if let Command::Plesk(args) = &cli.command {
+        return plesk::run(args, &cli.global);
+    }
     crate::client::install_crypto();
     let runtime = match runtime(&cli.command) {
         Ok(runtime) => runtime,
@@ -93,6 +98,7 @@ async fn run(cli: Cli) -> Result<Done, Failure> {
             Command::Host(args) => host::run(args, &context).await,
             Command::Zone(args) => zone::run(args, &context).await,
             Command::Connection(args) => connection::run(args, &context).await,
+            Command::Domain(args) => domain::run(args, &context).await,
             Command::Record(args) => record::run(args, &context).await,
             Command::Pool(args) => pool::run(args, &context).await,
             Command::Job(args) => job::run(args, &context).await,

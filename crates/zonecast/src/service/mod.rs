@@ -10,8 +10,10 @@
 
 pub mod audit;
 pub mod connections;
+pub mod domains;
 pub mod explain;
 pub mod forms;
+pub mod forms_domains;
 pub mod forms_schema;
 pub mod hosts;
 pub mod hosts_bulk;

@@ -31,6 +31,8 @@ pub struct Wish<'a> {
     pub title: String,
     /// How urgent.
     pub priority: Priority,
+    /// A call asked for just this; else withdrawals follow from a whole set and the guard counts them.
+    pub asked: bool,
     /// Rewrite also what is equal.
     pub rewrite: bool,
     /// Take over neighbours' values, once.
@@ -45,6 +47,7 @@ impl<'a> Wish<'a> {
             action: action.to_owned(),
             title,
             priority: Priority::Interactive,
+            asked: true,
             rewrite: false,
             take_over: false,
         }
@@ -56,7 +59,7 @@ impl<'a> Wish<'a> {
             source: self.caller.source.clone(),
             epoch,
             priority: self.priority,
-            asked: true,
+            asked: self.asked,
             rewrite: self.rewrite,
             take_over: self.take_over,
             job: Some(NewJob { kind: self.action.clone(), title: self.title.clone() }),

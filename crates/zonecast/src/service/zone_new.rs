@@ -19,7 +19,7 @@ use std::sync::Arc;
 use std::time::Instant;
 use utoipa::ToSchema;
 use zonecast_core::{Name, Zone, suggested_network};
-use zonecast_providers::{Provider, ZoneRef, ZoneSeed};
+use zonecast_providers::{Provider, ZoneRef};
 use zonecast_store::{ConnectionRow, Remember, StoreError, ZoneRow};
 
 /// A zone as a body describes it, checked but not stored.
@@ -282,15 +282,7 @@ async fn serve(
     zone: &ZoneRef,
     settings: Option<zonecast_dns::ZoneSettings>,
 ) -> Result<(), Problem> {
-    let config = &app.config.authority;
-    let below = |label: &str| zone.name.child(label).unwrap_or_else(|_| zone.name.clone());
-    let name_servers = match config.name_servers.is_empty() {
-        true => vec![below("ns1")],
-        false => config.name_servers.clone(),
-    };
-    let primary = name_servers.first().cloned().unwrap_or_else(|| zone.name.clone());
-    let mailbox = config.mailbox.clone().unwrap_or_else(|| below("hostmaster"));
-    let seed = ZoneSeed { primary, mailbox, name_servers };
+    let seed = app.config.authority.seed(&zone.name);
     provider.create_zone(zone, &seed).await.map_err(|error| Problem::new(503, error.to_string()))?;
     if let Some(settings) = settings {
         zones::set_embedded(app, &zone.name, settings).await?;

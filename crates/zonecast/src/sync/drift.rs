@@ -8,7 +8,7 @@
 use super::{Inner, group, trouble};
 use crate::catalog::ZoneEntry;
 use crate::settings::OnDrift;
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use zonecast_core::guard::implausibly_empty;
@@ -91,6 +91,9 @@ async fn compare(inner: &Arc<Inner>, zone: &ZoneEntry, now: i64) -> Result<(), S
     }
     let settled = now - i64::from(provider.capabilities().settle_seconds) * 1000;
     let found = differences(inner, zone, &observed, settled).await?;
+    if zone.zone.managed_full {
+        raise_strangers(inner, zone, &observed).await?;
+    }
     let cuts = cuts(zone, &observed);
     inner.store.zone_listed(zone.row.id, now, &cuts).await?;
     if remember(inner, zone, found, now).await? {
@@ -125,6 +128,43 @@ async fn differences(
             _ => return Ok(found),
         }
     }
+}
+
+/// In a zone that is managed as a whole, names with values that are nobody's here are raised: the
+/// ordinary pass takes them out, and writes down what they were.
+async fn raise_strangers(inner: &Inner, zone: &ZoneEntry, observed: &Observed) -> Result<(), StoreError> {
+    let apex = &zone.row.name;
+    let of_the_server = |name: &Name, rtype: RecordType| {
+        rtype == RecordType::SOA || rtype.is_dnssec_made() || (name == apex && is_apex_type(rtype))
+    };
+    let mut ours: HashMap<(Name, RecordType), Vec<RecordData>> = HashMap::new();
+    let mut after: Option<Vec<u8>> = None;
+    loop {
+        let keys = inner.store.keys_below(zone.row.id, after.as_deref(), PAGE).await?;
+        after = keys.last().filter(|_| keys.len() >= PAGE).map(|key| key.name.key().to_vec());
+        ours.extend(keys.into_iter().map(|key| ((key.name, key.rtype), key.applied)));
+        if after.is_none() {
+            break;
+        }
+    }
+    let strange = observed.rrsets.iter().filter(|set| {
+        let known = ours.get(&(set.name.clone(), set.rtype));
+        let known = |value: &RecordData| known.is_some_and(|values| values.contains(value));
+        !of_the_server(&set.name, set.rtype)
+            && set.values.iter().any(|value| !value.disabled && !known(&value.data))
+    });
+    let names: BTreeSet<Name> = strange.map(|set| set.name.clone()).collect();
+    let names: Vec<Name> = names.into_iter().collect();
+    if !names.is_empty() {
+        inner.store.raise(zone.row.id, &names, &Raise::derived(Priority::Bulk)).await?;
+        inner.work.notify_one();
+    }
+    Ok(())
+}
+
+/// What stands at an apex by the server's own doing.
+fn is_apex_type(rtype: RecordType) -> bool {
+    matches!(rtype, RecordType::NS | RecordType::DNSKEY | RecordType::CDS | RecordType::CDNSKEY)
 }
 
 /// What is missing of ours at one key. Values of others are not our business here.

@@ -16,6 +16,7 @@ mod drift;
 mod farewell;
 mod group;
 mod housekeeping;
+mod make_zone;
 mod node;
 mod outcome;
 mod pass;

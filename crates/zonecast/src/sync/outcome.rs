@@ -135,9 +135,8 @@ fn tell_name(turn: &Turn, judged: &Judged<'_>, index: usize, now: i64, story: &m
     log_keys(turn, dirty, &keys, story);
     let retrying = keys.iter().any(|key| key.next_attempt_at.is_some());
     let again = if retrying { Some(again) } else { turn.doubt_until };
-    let withdrawn: usize = plan.keys.iter().map(|key| key.withdrawn.len()).sum();
     let ok = keys.iter().all(|key| is_well(&key.state));
-    let removed_derived = if dirty.asked { 0 } else { withdrawn as i64 };
+    let removed_derived = if dirty.asked { 0 } else { plan.removals() as i64 };
     let result = result_of(dirty, again.is_none(), again);
     story.results.push(NameResult { keys, ok, removed_derived, read: true, ..result });
 }

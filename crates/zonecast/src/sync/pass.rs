@@ -6,6 +6,7 @@
 
 use super::desired::{self, Wanted};
 use super::group::Turn;
+use super::make_zone;
 use super::outcome::{self, Judged};
 use super::trouble::Trouble;
 use std::collections::{BTreeMap, HashMap, HashSet};
@@ -107,6 +108,10 @@ async fn read(turn: &mut Turn, work: &Work) -> Result<Result<Observed, ProviderE
         tokio::join!(provider.read(&zone, &names), turn.inner.store.intend(turn.zone.row.id, &intents));
     intended?;
     let observed = match observed {
+        Err(error) if make_zone::is_missing(turn, &error) => match make_zone::make(turn).await? {
+            Ok(zone) => return Ok(provider.read(&zone, &names).await),
+            Err(error) => return Ok(Err(error)),
+        },
         Ok(observed) => observed,
         Err(error) => return Ok(Err(error)),
     };
@@ -143,9 +148,14 @@ async fn plan(turn: &Turn, work: &Work, observed: &Observed, now: i64) -> Result
     for (dirty, wanted) in work.dirty.iter().zip(&work.wanted) {
         let plan = plan_one(turn, work, observed, dirty, wanted, Hold::Nothing);
         if !dirty.asked && !dirty.approved {
-            derived += plan.keys.iter().map(|key| key.withdrawn.len()).sum::<usize>();
+            derived += plan.removals();
         }
         plans.push(plan);
+    }
+    if turn.zone.settings.manage_ns_soa
+        && let Some(apex) = work.dirty.iter().position(|dirty| dirty.name == turn.zone.row.name)
+    {
+        plans[apex].changes.extend(make_zone::soa_change(turn, observed).await?);
     }
     if derived == 0 {
         return Ok(plans);

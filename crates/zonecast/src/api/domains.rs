@@ -1,0 +1,201 @@
+//! `/domains`, and `/plesk`, the door behind `zonecast plesk`.
+
+use super::ApiState;
+use super::extract::{Body, Ctx, Id, IfMatch, Limit, OptionalBody, Query, Wait, WorkQuery};
+use super::reply::{self, Answer, ListAnswer, WithJob, answer_work};
+use crate::problem::Problem;
+use crate::service::domains::{self, DomainView, ListDomains};
+use crate::service::forms_domains::{AddressChangeBody, DomainBody, RenameBody, TemplateBody};
+use crate::service::forms_schema::SyncBody;
+use crate::sources::plesk::{self, PleskView};
+use axum::body::Bytes;
+use axum::http::HeaderMap;
+use axum::response::Response;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+pub fn routes() -> OpenApiRouter<ApiState> {
+    OpenApiRouter::new()
+        .routes(routes!(list, add))
+        .routes(routes!(show, change, remove))
+        .routes(routes!(sync))
+        .routes(routes!(rename))
+        .routes(routes!(change_address))
+        .routes(routes!(apply_template))
+        .routes(routes!(plesk_input))
+}
+
+/// Which domains.
+#[derive(Debug, Default, serde::Deserialize, utoipa::IntoParams)]
+#[serde(default, deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+struct DomainsQuery {
+    /// Items on one page, 1 to 500.
+    #[param(value_type = Option<u16>, minimum = 1, maximum = 500)]
+    limit: Limit,
+    /// `next_cursor` of the page before.
+    cursor: Option<String>,
+    /// Part of the name.
+    search: Option<String>,
+    /// Exactly this name.
+    name: Option<String>,
+    /// In this state.
+    state: Option<String>,
+    /// With where their records stand.
+    #[param(value_type = Option<bool>)]
+    records: bool,
+}
+
+/// Lists domains.
+#[utoipa::path(get, path = "/domains", tag = "domains", params(DomainsQuery),
+    responses((status = 200, body = ListAnswer<DomainView>)))]
+async fn list(ctx: Ctx, Query(query): Query<DomainsQuery>) -> Result<Response, Problem> {
+    let DomainsQuery { limit, cursor, search, name, state, records } = query;
+    let query = ListDomains { search, name, state, records, limit: limit.0, cursor };
+    Ok(reply::list(domains::list(&ctx, &query).await?))
+}
+
+/// Adds a domain with its whole record set; with addresses and no records it starts from the template.
+#[utoipa::path(post, path = "/domains", tag = "domains", params(WorkQuery), request_body = DomainBody,
+    responses((status = 202, body = Answer<WithJob<DomainView>>), (status = 200, body = Answer<WithJob<DomainView>>)))]
+async fn add(ctx: Ctx, Query(query): Query<WorkQuery>, Body(body): Body) -> Result<Response, Problem> {
+    if query.dry_run {
+        return Ok(reply::ok(domains::plan_create(&ctx, &body).await?));
+    }
+    let work = domains::create(&ctx, &ctx.caller, &body).await?;
+    let id = work.data.id;
+    answer_work(&ctx, &query, work, || async { domains::get(&ctx, id).await }).await
+}
+
+/// Shows a domain with where its records stand.
+#[utoipa::path(get, path = "/domains/{id}", tag = "domains", params(("id" = i64, Path)),
+    responses((status = 200, body = Answer<DomainView>)))]
+async fn show(ctx: Ctx, Id(id): Id, headers: HeaderMap) -> Result<Response, Problem> {
+    let domain = domains::get(&ctx, id).await?;
+    let version = domain.version;
+    Ok(reply::tagged(domain, version, &headers))
+}
+
+/// Changes a domain by a JSON merge patch; `records` is replaced whole.
+#[utoipa::path(patch, path = "/domains/{id}", tag = "domains", params(("id" = i64, Path), WorkQuery),
+    request_body = DomainBody,
+    responses((status = 202, body = Answer<WithJob<DomainView>>), (status = 200, body = Answer<WithJob<DomainView>>)))]
+async fn change(
+    ctx: Ctx,
+    Id(id): Id,
+    Query(query): Query<WorkQuery>,
+    IfMatch(expected): IfMatch,
+    Body(body): Body,
+) -> Result<Response, Problem> {
+    let work = domains::patch(&ctx, &ctx.caller, id, &body, expected).await?;
+    answer_work(&ctx, &query, work, || async { domains::get(&ctx, id).await }).await
+}
+
+/// How a domain goes.
+#[derive(Debug, Default, serde::Deserialize, utoipa::IntoParams)]
+#[serde(default, deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+struct RemoveQuery {
+    /// Wait so long for the job.
+    #[param(value_type = Option<String>)]
+    wait: Option<Wait>,
+    /// Let it go at once, even where its records could not be taken out.
+    #[param(value_type = Option<bool>)]
+    forget: bool,
+}
+
+/// Withdraws all records of a domain.
+#[utoipa::path(delete, path = "/domains/{id}", tag = "domains", params(("id" = i64, Path), RemoveQuery),
+    responses((status = 202, body = Answer<WithJob<DomainView>>), (status = 200, body = Answer<WithJob<DomainView>>)))]
+async fn remove(
+    ctx: Ctx,
+    Id(id): Id,
+    Query(query): Query<RemoveQuery>,
+    IfMatch(expected): IfMatch,
+) -> Result<Response, Problem> {
+    let work = domains::remove(&ctx, &ctx.caller, id, query.forget, expected).await?;
+    let query = WorkQuery { wait: query.wait, dry_run: false };
+    let gone = DomainView { state: "deleted".to_owned(), ..work.data.clone() };
+    answer_work(&ctx, &query, work, || async {
+        match domains::get(&ctx, id).await {
+            Err(problem) if problem.status == 404 => Ok(gone),
+            found => found,
+        }
+    })
+    .await
+}
+
+/// Reads every record of a domain afresh and writes it again.
+#[utoipa::path(post, path = "/domains/{id}/sync", tag = "domains", params(("id" = i64, Path), WorkQuery),
+    request_body = SyncBody,
+    responses((status = 202, body = Answer<WithJob<DomainView>>), (status = 200, body = Answer<WithJob<DomainView>>)))]
+async fn sync(
+    ctx: Ctx,
+    Id(id): Id,
+    Query(query): Query<WorkQuery>,
+    OptionalBody(body): OptionalBody,
+) -> Result<Response, Problem> {
+    let work = domains::sync(&ctx, &ctx.caller, id, &body).await?;
+    answer_work(&ctx, &query, work, || async { domains::get(&ctx, id).await }).await
+}
+
+/// Gives a domain another name; `records` says whether they move along or are erased.
+#[utoipa::path(post, path = "/domains/{id}/rename", tag = "domains", params(("id" = i64, Path), WorkQuery),
+    request_body = RenameBody,
+    responses((status = 202, body = Answer<WithJob<DomainView>>), (status = 200, body = Answer<WithJob<DomainView>>)))]
+async fn rename(
+    ctx: Ctx,
+    Id(id): Id,
+    Query(query): Query<WorkQuery>,
+    Body(body): Body,
+) -> Result<Response, Problem> {
+    let work = domains::rename(&ctx, &ctx.caller, id, &body).await?;
+    answer_work(&ctx, &query, work, || async { domains::get(&ctx, id).await }).await
+}
+
+/// Replaces one address by another in every record of a domain.
+#[utoipa::path(post, path = "/domains/{id}/ip", tag = "domains", params(("id" = i64, Path), WorkQuery),
+    request_body = AddressChangeBody,
+    responses((status = 202, body = Answer<WithJob<DomainView>>), (status = 200, body = Answer<WithJob<DomainView>>)))]
+async fn change_address(
+    ctx: Ctx,
+    Id(id): Id,
+    Query(query): Query<WorkQuery>,
+    Body(body): Body,
+) -> Result<Response, Problem> {
+    let work = domains::change_address(&ctx, &ctx.caller, id, &body).await?;
+    answer_work(&ctx, &query, work, || async { domains::get(&ctx, id).await }).await
+}
+
+/// Applies the record template, or resets the records to it.
+#[utoipa::path(post, path = "/domains/{id}/template", tag = "domains", params(("id" = i64, Path), WorkQuery),
+    request_body = TemplateBody,
+    responses((status = 202, body = Answer<WithJob<DomainView>>), (status = 200, body = Answer<WithJob<DomainView>>)))]
+async fn apply_template(
+    ctx: Ctx,
+    Id(id): Id,
+    Query(query): Query<WorkQuery>,
+    OptionalBody(body): OptionalBody,
+) -> Result<Response, Problem> {
+    let work = domains::apply_template(&ctx, &ctx.caller, id, &body).await?;
+    answer_work(&ctx, &query, work, || async { domains::get(&ctx, id).await }).await
+}
+
+/// How long the caller of the Plesk door waits.
+#[derive(Debug, Default, serde::Deserialize, utoipa::IntoParams)]
+#[serde(default, deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+struct PleskQuery {
+    /// Wait so long for the work; without it as `[plesk] wait` says.
+    #[param(value_type = Option<String>)]
+    wait: Option<Wait>,
+}
+
+/// Takes what Plesk hands to a custom DNS backend, as it came, and gives the exit code and the lines.
+#[utoipa::path(post, path = "/plesk", tag = "domains", params(PleskQuery),
+    request_body(content = String, description = "The JSON of Plesk's standard input, as it came", content_type = "application/octet-stream"),
+    responses((status = 200, body = Answer<PleskView>)))]
+async fn plesk_input(ctx: Ctx, Query(query): Query<PleskQuery>, body: Bytes) -> Result<Response, Problem> {
+    let wait = query.wait.map(|wait| wait.0);
+    Ok(reply::ok(plesk::carry_out(&ctx, &ctx.caller, &body, wait).await))
+}
