@@ -112,7 +112,7 @@ async fn open(folder: &Path, memory: &Memory, config: &Config) -> App {
     let config = Arc::new(config.clone());
     let authority = Authority::open(Arc::new(MemoryZoneStore::default())).await.unwrap();
     let engine = Engine::new(store.clone(), catalog.clone(), config.clone());
-    App { store, catalog, engine, authority, config }
+    App { store, catalog, engine, authority, config, plesk_turn: Arc::default() }
 }
 
 /// Waits until it is so; panics with the words after ten seconds.

@@ -32,8 +32,11 @@ fn with_type(name: &str, kind: &str) -> Value {
     json!({ "name": name, "type": kind, "addresses": ["192.0.2.80"], "create_at": [1] })
 }
 
+/// A line's words and what proves it.
+type Line = (&'static str, fn(&Panel));
+
 /// The lines of the list, in its order.
-const LIST: &[(&str, fn(&Panel))] = &[
+const LIST: &[Line] = &[
     ("S4.41 the zone exists after a sync", |p| {
         p.send("create", web("d1.test", &[])).well();
         assert!(!p.transfer("d1.test").is_empty());

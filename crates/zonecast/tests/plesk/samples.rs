@@ -27,12 +27,10 @@ fn every_sample_behaves_as_its_readme_says(service: Service) {
         panel.daemon.must("POST", "/zones", Some(body));
     }
     for name in samples() {
-        let before = (name == "m09-rr-null.json").then(|| {
+        if name == "m09-rr-null.json" {
             // A zone that is there must survive the set that is none.
-            panel
-                .send("create", crate::panel::zone_of("x.example.test", &[("keep", "A", "", "192.0.2.9")]))
-                .well();
-        });
+            panel.send("create", zone_of("x.example.test", &[("keep", "A", "", "192.0.2.9")])).well();
+        }
         let ended = panel.plesk(sample(&name));
         assert_eq!(ended.code, expected_exit(&name), "{service:?} {name}: {ended:?}");
         look(&panel, &name, &ended.said());

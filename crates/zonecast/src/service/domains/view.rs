@@ -143,7 +143,7 @@ fn view_of(
     let options = DomainOptions::of(row);
     let story = story(row, &options, view, &keys, held);
     let all_well = story.iter().all(|told| matches!(told, Told::Synchronised(_) | Told::Source(_)));
-    let synchronised = row.synced && all_well && !(keys.is_empty() && !row.records.is_empty());
+    let synchronised = row.synced && all_well && (row.records.is_empty() || !keys.is_empty());
     let messages = story.iter().map(|told| told.line().to_owned()).collect();
     DomainView {
         id: row.id,
@@ -260,8 +260,7 @@ fn of_zone(row: &DomainRow, zone: &ZoneEntry, keys: &[&KeyView]) -> Vec<Told> {
     let parked = zone.row.state == "parked" || zone.connection.row.state == "parked";
     let again = |line: String| if parked { Told::Failed(line) } else { Told::Waiting(line) };
     let same = |key: &&&KeyView| key.state == "retrying" && key.last_error == first.last_error;
-    if let Some(error) =
-        first.last_error.as_ref().filter(|_| bad.len() == keys.len() && bad.iter().all(|key| same(&key)))
+    if let Some(error) = first.last_error.as_ref().filter(|_| bad.len() == keys.len() && bad.iter().all(same))
     {
         return vec![again(format!("the zone of {name} cannot be synchronised with {service}: {error}"))];
     }
