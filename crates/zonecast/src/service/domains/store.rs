@@ -119,7 +119,7 @@ fn new_write(view: &View, mut row: DomainRow) -> OwnerWrite {
 
 /// A managed SOA is no claim, so its name is raised by hand.
 fn touch_apex(view: &View, row: &DomainRow, touched: &mut Vec<(i64, Name)>) {
-    let managed = view.zones.values().filter(|zone| zone.row.name == row.name && zone.settings.manage_ns_soa);
+    let managed = view.zones_named(&row.name).filter(|zone| zone.settings.manage_ns_soa);
     touched.extend(managed.map(|zone| (zone.row.id, row.name.clone())));
     touched.sort_unstable();
     touched.dedup();
