@@ -7,10 +7,15 @@
 //!
 //! `guard` stands before all of it; `visit` is what handlers get; `inputs` are the fields of forms.
 
+mod ask;
 mod assets;
 mod audit;
 mod connections;
 mod dashboard;
+mod domain_form;
+mod domain_record;
+mod domain_work;
+mod domains;
 mod error;
 mod explain;
 mod guard;
@@ -18,9 +23,12 @@ mod host_form;
 mod hosts;
 mod inputs;
 mod jobs;
+mod keys;
 mod login;
+mod pools;
 mod session;
 mod shell;
+mod standing;
 mod text;
 mod trouble;
 mod visit;
@@ -89,6 +97,25 @@ fn screens() -> Vec<(&'static str, MethodRouter<PageState>)> {
         ("/hosts/{id}/sync", post(hosts::sync)),
         ("/hosts/{id}/state", post(hosts::set_state)),
         ("/hosts/{id}/delete", get(hosts::delete_page).post(hosts::delete)),
+        ("/domains", get(domains::list_page).post(domain_form::add)),
+        ("/domains/new", get(domain_form::new_page)),
+        ("/domains/{id}", get(domains::show_domain).post(domain_form::save)),
+        ("/domains/{id}/edit", get(domain_form::edit_page)),
+        ("/domains/{id}/records", get(domains::records_piece)),
+        ("/domains/{id}/record", get(domain_record::form_page).post(domain_record::save)),
+        ("/domains/{id}/record/remove", post(domain_record::remove)),
+        ("/domains/{id}/import", get(domain_work::import_page).post(domain_work::import)),
+        ("/domains/{id}/sync", post(domain_work::sync)),
+        ("/domains/{id}/state", post(domain_work::set_state)),
+        ("/domains/{id}/rename", get(domain_work::rename_page).post(domain_work::rename)),
+        ("/domains/{id}/ip", get(domain_work::address_page).post(domain_work::change_address)),
+        ("/domains/{id}/template", get(domain_work::template_page).post(domain_work::template)),
+        ("/domains/{id}/delete", get(domain_work::delete_page).post(domain_work::delete)),
+        ("/pools", get(pools::list_page).post(pools::add)),
+        ("/pools/new", get(pools::new_page)),
+        ("/pools/{id}", post(pools::save)),
+        ("/pools/{id}/edit", get(pools::edit_page)),
+        ("/pools/{id}/delete", get(pools::delete_page).post(pools::delete)),
         ("/jobs", get(jobs::list_page)),
         ("/jobs/{id}", get(jobs::show_job)),
         ("/jobs/{id}/live", get(jobs::live)),
@@ -102,6 +129,9 @@ fn screens() -> Vec<(&'static str, MethodRouter<PageState>)> {
         ("/connections/{id}/test", post(connections::test)),
         ("/connections/{id}/pause", post(connections::pause)),
         ("/connections/{id}/resume", post(connections::resume)),
+        ("/keys", get(keys::list_page).post(keys::add)),
+        ("/keys/new", get(keys::new_page)),
+        ("/keys/{id}/delete", get(keys::delete_page).post(keys::delete)),
         ("/explain", get(explain::show_page)),
         ("/audit", get(audit::show_page)),
         ("/pause", post(dashboard::pause)),
