@@ -64,9 +64,6 @@ impl Ask {
         }
         let back = self.path.last().map_or_else(|| "/".to_owned(), |(path, _)| path.clone());
         let shell = visit.shell(&self.title, self.section).await?;
-        show_as(
-            status.unwrap_or(StatusCode::OK),
-            &AskPage { shell, summary, ask: self, back, conflict },
-        )
+        show_as(status.unwrap_or(StatusCode::OK), &AskPage { shell, summary, ask: self, back, conflict })
     }
 }

@@ -15,9 +15,8 @@ use crate::service::domains::{self, DomainSetView, DomainView};
 use serde_json::{Value, json};
 
 /// Types that are suggested; any other can be typed.
-const TYPES: [&str; 14] = [
-    "A", "AAAA", "CNAME", "MX", "TXT", "NS", "SRV", "CAA", "PTR", "TLSA", "SSHFP", "DS", "HTTPS", "SVCB",
-];
+const TYPES: [&str; 14] =
+    ["A", "AAAA", "CNAME", "MX", "TXT", "NS", "SRV", "CAA", "PTR", "TLSA", "SSHFP", "DS", "HTTPS", "SVCB"];
 
 /// Where the set of this name and type stands in the domain.
 fn place(domain: &DomainView, name: &str, rtype: &str) -> Option<usize> {

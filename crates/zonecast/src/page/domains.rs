@@ -7,9 +7,9 @@ use super::text::{Badge, Label, encode, moment};
 use super::visit::{Fields, Id, Shown, Visit, show};
 use super::zones::more;
 use crate::problem::Problem;
+use crate::service::connections;
 use crate::service::domains::{self, DomainView, ListDomains, Told};
 use crate::service::jobs::{self, ListJobs};
-use crate::service::connections;
 use crate::service::view::KeyView;
 use askama::Template;
 use askama::filters::HtmlSafe;
@@ -188,7 +188,8 @@ fn rows(domain: &DomainView, keys: &[KeyView], from: usize, may_write: bool) -> 
     for key in keys {
         places.entry((&key.name, &key.rtype)).or_default().push(key);
     }
-    let labels = |rtype: &str, values: &[String]| values.iter().map(|text| value_label(rtype, text)).collect();
+    let labels =
+        |rtype: &str, values: &[String]| values.iter().map(|text| value_label(rtype, text)).collect();
     let standings = |keys: Vec<&KeyView>| keys.into_iter().map(Standing::from).collect();
     let mut rows: Vec<RecordRow> = Vec::with_capacity(domain.record_set.len());
     for set in &domain.record_set {

@@ -128,7 +128,9 @@ impl Input {
 
     /// Whether the label has to say that it may stay empty.
     pub fn may_be_empty(&self) -> bool {
-        !self.required && matches!(self.kind, "text" | "textarea" | "password") && self.placeholder != UNCHANGED
+        !self.required
+            && matches!(self.kind, "text" | "textarea" | "password")
+            && self.placeholder != UNCHANGED
     }
 
     /// Which elements describe it.

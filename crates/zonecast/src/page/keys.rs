@@ -109,7 +109,10 @@ pub async fn delete_page(visit: Visit, Id(id): Id) -> Shown {
         title: format!("Revoke the key {}", key.name),
         section: "keys",
         path: path(),
-        words: format!("Key {id} ({}) opens nothing from then on; its sessions at this page end too.", key.role),
+        words: format!(
+            "Key {id} ({}) opens nothing from then on; its sessions at this page end too.",
+            key.role
+        ),
         action: format!("/keys/{id}/delete"),
         button: "Revoke key",
         danger: true,

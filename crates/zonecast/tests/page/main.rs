@@ -3,6 +3,7 @@
 
 #![allow(missing_docs, reason = "a test binary")]
 
+mod acceptance;
 mod browser;
 #[path = "../scenarios/daemon.rs"]
 #[allow(dead_code, reason = "the scenarios use the rest")]
