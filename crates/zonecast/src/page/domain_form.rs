@@ -59,11 +59,11 @@ fn inputs(visit: &Visit, value: impl Fn(&str) -> String, chosen: Vec<String>) ->
             .help("in seconds, for records without their own"),
         Input::select(
             "managed",
-            "At its own zone",
+            "Managed",
             &value("managed"),
             owned(&[
-                ("owned", "values of others stay"),
-                ("full", "managed as a whole: what nobody here asks for goes, but SOA and NS"),
+                ("owned", "owned: values of others in its zone stay"),
+                ("full", "full: what nobody here asks for goes, but SOA and NS"),
             ]),
         ),
         Input::check("manage_ns_soa", "SOA and the NS of the apex follow the domain", {

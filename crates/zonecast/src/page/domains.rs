@@ -138,9 +138,10 @@ pub async fn list_page(visit: Visit, fields: Fields) -> Shown {
 
 /// One record set and where it stands; what is on its way out has no set any more.
 struct RecordRow {
-    name: Label,
+    /// In national script only: the heading says how the domain reads on the wire.
+    name: String,
     rtype: String,
-    values: Vec<Label>,
+    values: Vec<String>,
     ttl: Option<u32>,
     edit: Option<String>,
     standings: Vec<Standing>,
@@ -189,14 +190,14 @@ fn rows(domain: &DomainView, keys: &[KeyView], from: usize, may_write: bool) -> 
         places.entry((&key.name, &key.rtype)).or_default().push(key);
     }
     let labels =
-        |rtype: &str, values: &[String]| values.iter().map(|text| value_label(rtype, text)).collect();
+        |rtype: &str, values: &[String]| values.iter().map(|text| value_label(rtype, text).text).collect();
     let standings = |keys: Vec<&KeyView>| keys.into_iter().map(Standing::from).collect();
     let mut rows: Vec<RecordRow> = Vec::with_capacity(domain.record_set.len());
     for set in &domain.record_set {
         let there = places.remove(&(set.name.as_str(), set.rtype.as_str())).unwrap_or_default();
         let edit = format!("/domains/{}/record?name={}&type={}", domain.id, encode(&set.name), set.rtype);
         rows.push(RecordRow {
-            name: Label::of(&set.name),
+            name: Label::of(&set.name).text,
             rtype: set.rtype.clone(),
             values: labels(&set.rtype, &set.values),
             ttl: set.ttl.or(domain.ttl).or(there.first().map(|key| key.ttl)),
@@ -206,7 +207,7 @@ fn rows(domain: &DomainView, keys: &[KeyView], from: usize, may_write: bool) -> 
     }
     for ((name, rtype), keys) in places {
         rows.push(RecordRow {
-            name: Label::of(name),
+            name: Label::of(name).text,
             rtype: rtype.to_owned(),
             values: keys.first().map(|key| labels(rtype, &key.values)).unwrap_or_default(),
             ttl: keys.first().map(|key| key.ttl),

@@ -1,9 +1,10 @@
 //! The acceptance list for domains (S4.41 to S4.79), as far as a page does it: every step is a form
 //! that is sent, every result is read from the page and from the zone at a real PowerDNS, by transfer.
 
+use crate::browser::transfer;
 use crate::site::{Reply, Site, Visitor, until};
 use serde_json::json;
-use zonecast_testbed::{Backend, Canned, Fault, FaultProxy, PowerDns, axfr};
+use zonecast_testbed::{Backend, Canned, Fault, FaultProxy, PowerDns};
 
 /// Somebody at the page, with a service behind it.
 struct Desk<'a> {
@@ -60,17 +61,9 @@ impl Desk<'_> {
         self.visitor.get(path).await
     }
 
-    /// Everything in a zone, SOA and apex NS apart; types are numbers, so nothing of the product reads them.
+    /// What stands in a zone; types are numbers, so nothing of the product reads them.
     fn zone(&self, name: &str) -> Vec<String> {
-        let all = axfr(self.server.dns_addr(), name).unwrap_or_else(|error| panic!("{error}"));
-        let line = |answer: &zonecast_testbed::Answer| {
-            format!("{} TYPE{} {}", answer.name, answer.rtype, answer.text())
-        };
-        let mut lines: Vec<String> = all.iter().map(line).collect();
-        let apex = [format!("{name}. TYPE6 "), format!("{name}. TYPE2 ")];
-        lines.retain(|line| !apex.iter().any(|start| line.starts_with(start.as_str())));
-        lines.sort();
-        lines
+        transfer(self.server, name)
     }
 
     fn holds(&self, zone: &str, line: &str) -> bool {

@@ -65,6 +65,12 @@ export const ask = async (word) => {
     must((await input.next()).value === "done", `${word} was not done`);
 };
 
+/** What stands in a zone at the server, by transfer. */
+export const zone = async (name) => {
+    console.log(`@zone ${name}`);
+    return JSON.parse((await input.next()).value);
+};
+
 /** No wrong colours, names, roles or orders, by axe. */
 export const accessible = async (page, where) => {
     await page.evaluate(axe);

@@ -19,7 +19,7 @@ fn borrowed<'a>(fields: &'a [(&'static str, String)]) -> Vec<(&'a str, &'a str)>
 }
 
 /// The message at a field, by the element that describes it.
-fn error_at<'a>(html: &'a str, id: &str) -> &'a str {
+pub fn error_at<'a>(html: &'a str, id: &str) -> &'a str {
     let named = format!("aria-describedby=\"{id}-error");
     assert!(html.contains(&named), "no field is described by {id}-error");
     let start = html.find(&format!("id=\"{id}-error\">")).expect("its message");

@@ -10,4 +10,5 @@ mod browser;
 mod daemon;
 mod doors;
 mod forms;
+mod screens;
 mod site;
