@@ -12,10 +12,12 @@ mod assets;
 mod audit;
 mod connections;
 mod dashboard;
+mod dnssec;
 mod domain_form;
 mod domain_record;
 mod domain_work;
 mod domains;
+mod drift;
 mod error;
 mod explain;
 mod guard;
@@ -88,6 +90,7 @@ fn screens() -> Vec<(&'static str, MethodRouter<PageState>)> {
         ("/zones/{id}/delete", get(zones::delete_page).post(zones::delete)),
         ("/zones/{id}/plan", get(zones::plan_page)),
         ("/zones/{id}/records", get(zones::records_page)),
+        ("/zones/{id}/dnssec", get(dnssec::show_page)),
         ("/hosts", get(hosts::list_page).post(host_form::add)),
         ("/hosts/new", get(host_form::new_page)),
         ("/hosts/{id}", get(hosts::show_host).post(host_form::save)),
@@ -123,6 +126,7 @@ fn screens() -> Vec<(&'static str, MethodRouter<PageState>)> {
         ("/jobs/{id}/retry", post(jobs::retry)),
         ("/jobs/{id}/cancel", post(jobs::cancel)),
         ("/trouble", get(trouble::show_page)),
+        ("/drift", get(drift::show_page)),
         ("/connections", get(connections::list_page)),
         ("/connections/{id}/edit", get(connections::edit_page)),
         ("/connections/{id}", post(connections::save)),

@@ -12,3 +12,4 @@ mod doors;
 mod forms;
 mod screens;
 mod site;
+mod zone_look;
