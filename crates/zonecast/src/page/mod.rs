@@ -10,6 +10,7 @@
 mod ask;
 mod assets;
 mod audit;
+mod connection_new;
 mod connections;
 mod dashboard;
 mod dnssec;
@@ -127,7 +128,9 @@ fn screens() -> Vec<(&'static str, MethodRouter<PageState>)> {
         ("/jobs/{id}/cancel", post(jobs::cancel)),
         ("/trouble", get(trouble::show_page)),
         ("/drift", get(drift::show_page)),
-        ("/connections", get(connections::list_page)),
+        ("/connections", get(connections::list_page).post(connection_new::add)),
+        ("/connections/new", get(connection_new::new_page)),
+        ("/connections/new/fields", post(connection_new::new_page)),
         ("/connections/{id}/edit", get(connections::edit_page)),
         ("/connections/{id}", post(connections::save)),
         ("/connections/{id}/test", post(connections::test)),

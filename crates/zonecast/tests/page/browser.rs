@@ -48,9 +48,6 @@ fn domains_pools_and_keys_in_a_browser() {
     let server = PowerDns::start(Backend::Sqlite);
     let proxy = FaultProxy::start(server.api_addr());
     let daemon = Daemon::start();
-    let settings = json!({ "server_url": proxy.url(), "api_key": server.api_key() });
-    let connection = json!({ "name": "pdns", "provider": "powerdns", "settings": settings });
-    daemon.must("POST", "/connections", Some(connection));
     walk("domains.mjs", &daemon, &server, &proxy.url(), |asked| {
         let (word, about) = asked.split_once(' ').unwrap_or((asked, ""));
         match word {

@@ -30,7 +30,8 @@ export const open = async (options = {}) => {
     page.on("console", (message) => {
         const text = message.text();
         // A refused form is a 422, a page that is not there a 404; Chromium calls each an error.
-        const refused = /status of (401|404|409|412|422)/.test(text);
+        // A look that a table takes by itself is cut off when one goes to another page.
+        const refused = /status of (401|404|409|412|422)|htmx:error: Failed to fetch/.test(text);
         if (message.type() === "error" && !refused) notes.push(`console: ${text}`);
     });
     page.on("response", async (response) => {

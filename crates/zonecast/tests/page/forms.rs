@@ -56,7 +56,7 @@ async fn a_secret_is_in_no_page() {
     let refused = visitor.post("/zones", &borrowed(&wrong)).await;
     assert_eq!(refused.status, 422);
     assert!(refused.text.contains("value=\"not a name\"") && !refused.text.contains(CANARY));
-    for path in ["/zones/new/fields", "/zones/new/test"] {
+    for path in ["/zones/new/fields", "/zones/new/test", "/connections/new/fields", "/connections"] {
         assert!(!visitor.post(path, &borrowed(&zone(CANARY))).await.text.contains(CANARY), "{path}");
     }
     let added = visitor.post("/zones", &borrowed(&zone(CANARY))).await;
