@@ -71,55 +71,18 @@ pub fn paths() -> Vec<&'static str> {
     screens().into_iter().map(|(path, _)| path).collect()
 }
 
-fn screens() -> Vec<(&'static str, MethodRouter<PageState>)> {
+/// Paths and what answers there.
+type Screens = Vec<(&'static str, MethodRouter<PageState>)>;
+
+fn screens() -> Screens {
+    [around(), of_zones(), of_hosts(), of_domains()].concat()
+}
+
+fn around() -> Screens {
     vec![
         ("/", get(dashboard::show_page)),
         ("/login", get(login::form).post(login::enter)),
         ("/logout", post(login::leave)),
-        ("/zones", get(zones::list_page).post(zone_form::add)),
-        ("/zones/new", get(zone_form::new_page)),
-        ("/zones/new/fields", post(zone_form::other_type)),
-        ("/zones/new/test", post(zone_form::test)),
-        ("/zones/{id}", get(zones::show_zone).post(zone_form::save)),
-        ("/zones/{id}/edit", get(zone_form::edit_page)),
-        ("/zones/{id}/test", post(zones::test)),
-        ("/zones/{id}/sync", post(zones::sync)),
-        ("/zones/{id}/rematch", post(zones::rematch)),
-        ("/zones/{id}/pause", post(zones::pause)),
-        ("/zones/{id}/resume", post(zones::resume)),
-        ("/zones/{id}/approve", post(zones::approve)),
-        ("/zones/{id}/delete", get(zones::delete_page).post(zones::delete)),
-        ("/zones/{id}/plan", get(zones::plan_page)),
-        ("/zones/{id}/records", get(zones::records_page)),
-        ("/zones/{id}/dnssec", get(dnssec::show_page)),
-        ("/hosts", get(hosts::list_page).post(host_form::add)),
-        ("/hosts/new", get(host_form::new_page)),
-        ("/hosts/{id}", get(hosts::show_host).post(host_form::save)),
-        ("/hosts/{id}/edit", get(host_form::edit_page)),
-        ("/hosts/{id}/records", get(hosts::records_piece)),
-        ("/hosts/{id}/rdns", post(hosts::set_reverse_name)),
-        ("/hosts/{id}/sync", post(hosts::sync)),
-        ("/hosts/{id}/state", post(hosts::set_state)),
-        ("/hosts/{id}/delete", get(hosts::delete_page).post(hosts::delete)),
-        ("/domains", get(domains::list_page).post(domain_form::add)),
-        ("/domains/new", get(domain_form::new_page)),
-        ("/domains/{id}", get(domains::show_domain).post(domain_form::save)),
-        ("/domains/{id}/edit", get(domain_form::edit_page)),
-        ("/domains/{id}/records", get(domains::records_piece)),
-        ("/domains/{id}/record", get(domain_record::form_page).post(domain_record::save)),
-        ("/domains/{id}/record/remove", post(domain_record::remove)),
-        ("/domains/{id}/import", get(domain_work::import_page).post(domain_work::import)),
-        ("/domains/{id}/sync", post(domain_work::sync)),
-        ("/domains/{id}/state", post(domain_work::set_state)),
-        ("/domains/{id}/rename", get(domain_work::rename_page).post(domain_work::rename)),
-        ("/domains/{id}/ip", get(domain_work::address_page).post(domain_work::change_address)),
-        ("/domains/{id}/template", get(domain_work::template_page).post(domain_work::template)),
-        ("/domains/{id}/delete", get(domain_work::delete_page).post(domain_work::delete)),
-        ("/pools", get(pools::list_page).post(pools::add)),
-        ("/pools/new", get(pools::new_page)),
-        ("/pools/{id}", post(pools::save)),
-        ("/pools/{id}/edit", get(pools::edit_page)),
-        ("/pools/{id}/delete", get(pools::delete_page).post(pools::delete)),
         ("/jobs", get(jobs::list_page)),
         ("/jobs/{id}", get(jobs::show_job)),
         ("/jobs/{id}/live", get(jobs::live)),
@@ -143,5 +106,64 @@ fn screens() -> Vec<(&'static str, MethodRouter<PageState>)> {
         ("/audit", get(audit::show_page)),
         ("/pause", post(dashboard::pause)),
         ("/resume", post(dashboard::resume)),
+    ]
+}
+
+fn of_zones() -> Screens {
+    vec![
+        ("/zones", get(zones::list_page).post(zone_form::add)),
+        ("/zones/new", get(zone_form::new_page)),
+        ("/zones/new/fields", post(zone_form::other_type)),
+        ("/zones/new/test", post(zone_form::test)),
+        ("/zones/{id}", get(zones::show_zone).post(zone_form::save)),
+        ("/zones/{id}/edit", get(zone_form::edit_page)),
+        ("/zones/{id}/test", post(zones::test)),
+        ("/zones/{id}/sync", post(zones::sync)),
+        ("/zones/{id}/rematch", post(zones::rematch)),
+        ("/zones/{id}/pause", post(zones::pause)),
+        ("/zones/{id}/resume", post(zones::resume)),
+        ("/zones/{id}/approve", post(zones::approve)),
+        ("/zones/{id}/delete", get(zones::delete_page).post(zones::delete)),
+        ("/zones/{id}/plan", get(zones::plan_page)),
+        ("/zones/{id}/records", get(zones::records_page)),
+        ("/zones/{id}/dnssec", get(dnssec::show_page)),
+    ]
+}
+
+fn of_hosts() -> Screens {
+    vec![
+        ("/hosts", get(hosts::list_page).post(host_form::add)),
+        ("/hosts/new", get(host_form::new_page)),
+        ("/hosts/{id}", get(hosts::show_host).post(host_form::save)),
+        ("/hosts/{id}/edit", get(host_form::edit_page)),
+        ("/hosts/{id}/records", get(hosts::records_piece)),
+        ("/hosts/{id}/rdns", post(hosts::set_reverse_name)),
+        ("/hosts/{id}/sync", post(hosts::sync)),
+        ("/hosts/{id}/state", post(hosts::set_state)),
+        ("/hosts/{id}/delete", get(hosts::delete_page).post(hosts::delete)),
+        ("/pools", get(pools::list_page).post(pools::add)),
+        ("/pools/new", get(pools::new_page)),
+        ("/pools/{id}", post(pools::save)),
+        ("/pools/{id}/edit", get(pools::edit_page)),
+        ("/pools/{id}/delete", get(pools::delete_page).post(pools::delete)),
+    ]
+}
+
+fn of_domains() -> Screens {
+    vec![
+        ("/domains", get(domains::list_page).post(domain_form::add)),
+        ("/domains/new", get(domain_form::new_page)),
+        ("/domains/{id}", get(domains::show_domain).post(domain_form::save)),
+        ("/domains/{id}/edit", get(domain_form::edit_page)),
+        ("/domains/{id}/records", get(domains::records_piece)),
+        ("/domains/{id}/record", get(domain_record::form_page).post(domain_record::save)),
+        ("/domains/{id}/record/remove", post(domain_record::remove)),
+        ("/domains/{id}/import", get(domain_work::import_page).post(domain_work::import)),
+        ("/domains/{id}/sync", post(domain_work::sync)),
+        ("/domains/{id}/state", post(domain_work::set_state)),
+        ("/domains/{id}/rename", get(domain_work::rename_page).post(domain_work::rename)),
+        ("/domains/{id}/ip", get(domain_work::address_page).post(domain_work::change_address)),
+        ("/domains/{id}/template", get(domain_work::template_page).post(domain_work::template)),
+        ("/domains/{id}/delete", get(domain_work::delete_page).post(domain_work::delete)),
     ]
 }
