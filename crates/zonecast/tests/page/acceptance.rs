@@ -101,7 +101,7 @@ impl Desk<'_> {
     }
 }
 
-/// S4.41-46, S4.49-61, S4.64-79.
+/// S4.41-46, S4.49-79.
 #[tokio::test(flavor = "multi_thread")]
 async fn the_acceptance_list_by_forms() {
     let server = PowerDns::start(Backend::Sqlite);
@@ -115,12 +115,14 @@ async fn the_acceptance_list_by_forms() {
     let page = synchronising(&mut desk).await;
     kinds(&mut desk).await;
     states(&mut desk).await;
+    limit(&mut desk, &site).await;
     templates(&mut desk, &page).await;
     records(&mut desk, &page).await;
     whole(&mut desk, &page).await;
     leaving(&mut desk, &page).await;
     desk.done.sort_unstable();
-    let expected: Vec<u32> = (41..=61).chain(64..=79).filter(|id| !(47..=48).contains(id)).collect();
+    // S4.47 and S4.48 say what a panel gives its domains before anybody asks.
+    let expected: Vec<u32> = (41..=79).filter(|id| !(47..=48).contains(id)).collect();
     assert_eq!(desk.done, expected, "what a page can do of the list is whole");
     let secret = server.api_key();
     for path in ["/domains", &page, &format!("{page}/edit"), "/domains/new", "/jobs", "/audit"] {
@@ -200,6 +202,20 @@ async fn states(desk: &mut Desk<'_>) {
         desk.state(&page, state).await;
         assert_eq!(desk.zone("keeps.test"), before, "{state}");
     }
+}
+
+async fn limit(desk: &mut Desk<'_>, site: &Site) {
+    desk.step("S4.62 S4.63 what would exceed a limit of the service does not start, and says so");
+    let page = desk.synchronised("full.test", &[]).await;
+    let zone = site.api("GET", "zones?name=full.test", json!({})).await[0]["id"].to_string();
+    site.api("PATCH", &format!("zones/{zone}"), json!({ "values_max": 8 })).await;
+    let more = [("name", "more.full.test"), ("type", "A"), ("values", "192.0.2.1")];
+    let refused = desk.visitor.post(&format!("{page}/record"), &more).await;
+    assert_eq!(refused.status, 409);
+    let words = "full.test was not started: pdns (powerdns) holds at most 8 records";
+    assert!(refused.text.contains(words), "{}", refused.text);
+    assert!(refused.text.contains("value=\"more.full.test\""), "what was typed stays");
+    assert_eq!(desk.zone("full.test").len(), 8);
 }
 
 async fn templates(desk: &mut Desk<'_>, page: &str) {
