@@ -7,6 +7,7 @@ use super::{limits, place};
 use crate::app::App;
 use crate::catalog::View;
 use crate::problem::Problem;
+use crate::service::hosts::ascii;
 use crate::service::input::{Errors, Form};
 use crate::service::touch::touched;
 use crate::service::write::{self, Wish, as_new};
@@ -48,7 +49,7 @@ pub async fn list(app: &App, query: &ListDomains) -> Result<Page<DomainView>, Pr
     };
     errors.into_result(())?;
     let filter = DomainFilter {
-        search: query.search.clone().unwrap_or_default(),
+        search: query.search.as_deref().map(ascii).unwrap_or_default(),
         state: query.state.clone().unwrap_or_default(),
         below: exact.clone(),
         ..DomainFilter::default()
