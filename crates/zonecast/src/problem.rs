@@ -91,6 +91,11 @@ impl Problem {
 impl From<zonecast_store::StoreError> for Problem {
     /// The store's own words go to the log; the caller learns whether to come again.
     fn from(error: zonecast_store::StoreError) -> Problem {
+        use zonecast_store::StoreError::{Constraint, NotFound};
+        if let Constraint { .. } | NotFound { .. } = error {
+            let status = if matches!(error, NotFound { .. }) { 404 } else { 409 };
+            return Problem::new(status, error.to_string());
+        }
         tracing::error!(error = %error, "the store refused");
         Problem::new(503, "the database does not answer; nothing was stored, please try again")
     }

@@ -30,6 +30,10 @@ pub fn finish(spec: utoipa::openapi::OpenApi) -> Value {
     let schemas = &mut spec["components"]["schemas"];
     schemas["Problem"] = schema_of::<crate::problem::Problem>();
     schemas["FieldProblem"] = schema_of::<crate::problem::FieldProblem>();
+    // In answers it stands among a zone's other fields; what a body may hold has a schema of its own.
+    if let Some(settings) = schemas["ZoneSettings"].as_object_mut() {
+        settings.remove("additionalProperties");
+    }
     if let Some(paths) = spec["paths"].as_object_mut() {
         let operations = paths.values_mut().filter_map(Value::as_object_mut).flat_map(Map::iter_mut);
         for (method, operation) in operations.filter(|(_, operation)| operation.is_object()) {
@@ -43,6 +47,12 @@ fn schema_of<T: utoipa::PartialSchema>() -> Value {
     serde_json::to_value(T::schema()).unwrap_or_default()
 }
 
+/// Whether an operation has this parameter.
+fn takes(operation: &Value, name: &str) -> bool {
+    let parameters = operation["parameters"].as_array();
+    parameters.is_some_and(|parameters| parameters.iter().any(|parameter| parameter["name"] == name))
+}
+
 fn complete(method: &str, operation: &mut Value) {
     let statuses: &[(u16, &str)] = match method {
         "get" => &[
@@ -53,6 +63,7 @@ fn complete(method: &str, operation: &mut Value) {
             (404, ""),
             (422, ""),
             (429, ""),
+            (502, ""),
             (503, ""),
         ],
         _ => &[
@@ -70,6 +81,11 @@ fn complete(method: &str, operation: &mut Value) {
             (503, ""),
         ],
     };
+    if takes(operation, "dry_run") {
+        let schema = &mut operation["responses"]["200"]["content"]["application/json"]["schema"];
+        let plan = json!({"$ref": "#/components/schemas/Answer_PlanView"});
+        *schema = json!({"anyOf": [schema.take(), plan]});
+    }
     for (status, words) in statuses {
         let key = status.to_string();
         if operation["responses"].get(&key).is_some() {

@@ -11,7 +11,7 @@ use crate::problem::Problem;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
-use zonecast_store::{ApiKeyRow, Millis};
+use zonecast_store::{ApiKeyRow, Millis, StoreError};
 
 /// Every key, without its secret.
 pub async fn list(app: &App) -> Result<Vec<KeyInfoView>, Problem> {
@@ -68,7 +68,10 @@ async fn make(
         expires_at,
     };
     let line = audit(caller, "key.add", format!("key:{name}"));
-    let id = app.store.add_api_key(&row, &[line]).await?;
+    let id = app.store.add_api_key(&row, &[line]).await.map_err(|error| match error {
+        StoreError::Constraint { .. } => Problem::conflict("/name", "a key of this name exists already"),
+        error => error.into(),
+    })?;
     Ok((id, format!("zc_{id}_{secret}")))
 }
 

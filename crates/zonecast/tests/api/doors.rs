@@ -118,6 +118,20 @@ async fn a_key_that_calls_too_often_is_told_to_wait() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_second_key_of_one_name_is_refused_at_the_name() {
+    let site = Site::open().await;
+    let body = json!({ "name": "panel", "role": "operator" });
+    assert_eq!(site.post("keys", body.clone()).await.status, 201);
+    let again = site.post("keys", body).await;
+    assert_eq!(
+        (again.status.as_u16(), again.body["errors"][0]["field"].as_str()),
+        (409, Some("/name")),
+        "{}",
+        again.body
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn the_description_is_openapi_3_1_and_names_every_problem() {
     let site = Site::open().await;
     let spec = site.get("/api/openapi.json").await;
