@@ -149,7 +149,9 @@ impl Rfc2136 {
     }
 
     async fn judge_soa(&self, zone: &ZoneRef, look: &Look) -> Result<(), ProviderError> {
-        if look.rcode == ResponseCode::SERVFAIL
+        // These say nothing of the zone.
+        let mute = [ResponseCode::SERVFAIL, ResponseCode::FORMERR, ResponseCode::NOTIMP];
+        if mute.contains(&look.rcode)
             || look.fault.as_ref().is_some_and(|fault| *fault != zonecast_dns::TsigFault::Unsigned)
         {
             return Err(self.refusal(zone, "the question", look.rcode, look.fault.as_ref()));
