@@ -2,9 +2,6 @@
 
 mod stages;
 
-use proptest::prelude::*;
-use proptest::strategy::ValueTree;
-use proptest::test_runner::TestRunner;
 use serde_json::json;
 use stages::rfc2136::{Rfc2136Stage, connected};
 use std::time::{Duration, Instant};
@@ -251,63 +248,4 @@ async fn nsupdate_beside_us_is_a_conflict_and_loses_nothing() {
         .collect();
     assert_eq!(classes, [Some(ErrorClass::Conflict), Some(ErrorClass::Conflict), None]);
     assert_eq!(stage.zone(&zone.name).await.len(), 3);
-}
-
-/// Sets of every type BIND knows, any values: what was written is what is read.
-fn any_value(rtype: u16) -> BoxedStrategy<String> {
-    let host = "[a-z][a-z0-9-]{0,20}[a-z0-9]\\.example\\.net\\.";
-    let hex = "([0-9A-F]{2}){20,32}";
-    match rtype {
-        1 => any::<[u8; 4]>().prop_map(|octets| std::net::Ipv4Addr::from(octets).to_string()).boxed(),
-        28 => any::<[u8; 16]>().prop_map(|octets| std::net::Ipv6Addr::from(octets).to_string()).boxed(),
-        12 | 39 => host.boxed(),
-        15 => (any::<u16>(), host).prop_map(|(n, host)| format!("{n} {host}")).boxed(),
-        33 => (any::<[u16; 3]>(), host).prop_map(|([a, b, c], host)| format!("{a} {b} {c} {host}")).boxed(),
-        257 => (0u8..=1, "[a-z]{1,10}", "[a-z0-9.:/-]{0,40}")
-            .prop_map(|(flag, tag, value)| format!("{} {tag} \"{value}\"", flag * 128))
-            .boxed(),
-        52 => (0u8..4, 0u8..2, hex)
-            .prop_map(|(usage, selector, hex)| format!("{usage} {selector} 1 {}", &hex[..64.min(hex.len())]))
-            .boxed(),
-        65280 => proptest::collection::vec(any::<u8>(), 0..200)
-            .prop_map(|bytes| RecordData::from_wire(RecordType(65280), &bytes).unwrap().to_generic())
-            .boxed(),
-        _ => proptest::collection::vec(any::<u8>(), 0..600)
-            .prop_map(|bytes| RecordData::text(&bytes).to_zonefile())
-            .boxed(),
-    }
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_is_written_is_what_is_read() {
-    for stage in [Rfc2136Stage::bind(), Rfc2136Stage::knot()] {
-        let (provider, zone): (_, ZoneRef) = (stage.provider(), zone("story.test"));
-        let mut runner = TestRunner::deterministic();
-        let mut wanted = Vec::new();
-        for (index, rtype) in
-            [1u16, 28, 12, 15, 16, 33, 52, 257, 65280].into_iter().cycle().take(180).enumerate()
-        {
-            // DNAME hides what is below, and stands in the story of its own.
-            let count = if rtype == 12 { 1 } else { 1 + index % 4 };
-            let values: Vec<RecordData> = (0..count)
-                .map(|_| any_value(rtype).new_tree(&mut runner).unwrap().current())
-                .map(|text| {
-                    RecordData::parse(RecordType(rtype), &text).unwrap_or_else(|error| panic!("{error}"))
-                })
-                .collect();
-            let ttl = Ttl::from_seconds(index as u32 * 7919).unwrap();
-            wanted.push(RRset::new(name(&format!("p{index}.story.test")), RecordType(rtype), ttl, values));
-        }
-        let changes: Vec<Change> = wanted.iter().cloned().map(Change::Create).collect();
-        let outcomes = provider.apply(&zone, &Observed::default(), &changes).await;
-        assert!(outcomes.iter().all(|outcome| *outcome == Outcome::Done), "{outcomes:?}");
-        let names: Vec<Name> = wanted.iter().map(|set| set.name.clone()).collect();
-        for seen in [provider.read(&zone, &names).await.unwrap(), provider.list(&zone).await.unwrap()] {
-            for set in &wanted {
-                let found = seen.get(&set.name, set.rtype).unwrap_or_else(|| panic!("{set:?} is not read"));
-                let values = found.values.iter().map(|value| value.data.clone()).collect();
-                assert_eq!(RRset::new(found.name.clone(), found.rtype, found.ttl, values), *set);
-            }
-        }
-    }
 }
