@@ -9,7 +9,7 @@ use zonecast_core::{Change, Name, Observed, RRset, RecordData, RecordType, Ttl};
 use zonecast_providers::conformance::{CHAPTERS, Stage};
 use zonecast_providers::fields::{Deps, connect, validate};
 use zonecast_providers::{ErrorClass, Outcome, ZoneRef};
-use zonecast_testbed::{Bind, Knot, TsigSecret, dig, nsupdate};
+use zonecast_testbed::{Bind, FaultProxy, Knot, TsigSecret, dig, nsupdate};
 
 fn name(text: &str) -> Name {
     Name::parse(text).unwrap()
@@ -248,4 +248,36 @@ async fn nsupdate_beside_us_is_a_conflict_and_loses_nothing() {
         .collect();
     assert_eq!(classes, [Some(ErrorClass::Conflict), Some(ErrorClass::Conflict), None]);
     assert_eq!(stage.zone(&zone.name).await.len(), 3);
+}
+
+/// Knot answers ANY with one RRset. A few names of a large zone are asked for type by type, many are
+/// transferred, and what is read is the same.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_few_names_at_knot_are_read_without_a_transfer() {
+    let stage = Rfc2136Stage::knot();
+    let proxy = FaultProxy::start(stage.addr());
+    let (provider, zone) = (connected(proxy.addr(), &stage.key), zone("story.test"));
+    let odd = set("h7.story.test", RecordType(65_280), &["\\# 3 0A0B0C"]);
+    let text = set("h7.story.test", RecordType::TXT, &["seven"]);
+    let mut changes: Vec<Change> = (0..1_000)
+        .map(|n| create(&format!("h{n}.story.test"), &format!("10.0.{}.{}", n / 250, n % 250)))
+        .collect();
+    changes.extend([odd, text].map(Change::Create));
+    let outcomes = stage.provider().apply(&zone, &Observed::default(), &changes).await;
+    assert!(outcomes.iter().all(|outcome| *outcome == Outcome::Done), "{outcomes:?}");
+    let few = [name("h7.story.test"), name("h8.story.test"), name("nothing.story.test")];
+    let first = provider.read(&zone, &few).await.unwrap();
+    assert_eq!(first.rrsets.len(), 4, "{first:?}");
+    // A transfer has a connection of its own.
+    let before = proxy.connections();
+    assert_eq!(provider.read(&zone, &few).await.unwrap(), first);
+    assert_eq!(proxy.connections(), before, "it was transferred for three names");
+    let many: Vec<Name> = changes.iter().take(200).map(|change| change.name().clone()).collect();
+    assert_eq!(provider.read(&zone, &many).await.unwrap().rrsets.len(), 202);
+    assert_eq!(proxy.connections(), before + 1, "200 names are worth a transfer");
+    let missing = ZoneRef::new(name("missing.test"));
+    for _ in 0..2 {
+        let error = provider.read(&missing, &few).await.unwrap_err();
+        assert_eq!(error.class, ErrorClass::NoSuchZone, "{error}");
+    }
 }
