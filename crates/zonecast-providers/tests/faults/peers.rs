@@ -83,7 +83,7 @@ pub fn powerdns() -> Peer {
 
 pub fn cloudflare() -> Peer {
     let service = FakeCloudflare::start();
-    let id = service.create_zone(ZONE, Plan::Free);
+    let id = service.create_zone(ZONE, Plan::FreeOld);
     service.put(ZONE, &json!({ "name": "www", "type": "A", "content": "192.0.2.1", "ttl": 3_600 }));
     let proxy = FaultProxy::start(service.addr());
     let url = format!("{}/client/v4", proxy.url());
