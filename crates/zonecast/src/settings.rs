@@ -1,7 +1,11 @@
-//! What an operator can say about one zone, beside the provider's own fields.
+//! What an operator can say about one zone, beside the provider's own fields; and about one domain.
 //!
-//! Stored as JSON in the zone's row; unknown keys are refused with the field's name. Defaults are the
+//! Stored as JSON in its row; unknown keys are refused with the field's name. Defaults are the
 //! rules of design section 4, so an empty object is a sensible zone.
+
+mod domain;
+
+pub use domain::{DomainOptions, SoaWish};
 
 use serde::{Deserialize, Serialize};
 use std::net::SocketAddr;

@@ -3,7 +3,7 @@
 
 #![allow(dead_code, reason = "these are descriptions; nothing is ever made of them")]
 
-use super::domains::SoaWish;
+use crate::settings::SoaWish;
 use utoipa::ToSchema;
 
 /// One record set.

@@ -5,11 +5,10 @@
 //! made once (`Provider::create_zone`). Off for every zone unless a domain or a person asked (X31).
 
 use super::group::Turn;
+use crate::settings::DomainOptions;
 use zonecast_core::{Change, Name, Observed, RRset, RecordData, RecordType};
 use zonecast_providers::{ErrorClass, ProviderError, ZoneRef, ZoneSeed};
 use zonecast_store::{DomainRow, NewAudit, StoreError};
-
-use crate::service::domains::DomainOptions;
 
 /// Whether this error means that the zone is to be made.
 pub(super) fn is_missing(turn: &Turn, error: &ProviderError) -> bool {

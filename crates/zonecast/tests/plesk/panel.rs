@@ -59,7 +59,7 @@ impl Panel {
 
     /// The same with more lines in `[plesk]`.
     pub fn with(service: Service, plesk: &str) -> Panel {
-        let config = format!("[plesk]\ncreate_at = [1]\nwait = 30\n{plesk}");
+        let config = format!("[plesk]\ncreate_at = [1]\nwait = 60\n{plesk}");
         let daemon = Daemon::start_with(&config);
         let server = (service == Service::PowerDns).then(|| PowerDns::start(Backend::Sqlite));
         let proxy = server.as_ref().map(|server| FaultProxy::start(server.api_addr()));

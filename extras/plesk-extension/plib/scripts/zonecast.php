@@ -30,11 +30,12 @@ function zonecast_run(): int
     $command = [$settings['ZONECAST_BIN'] ?? 'zonecast', 'plesk'];
     // The program reads Plesk's own standard input: nothing is held here, however large a zone is.
     $process = @proc_open($command, [STDIN, STDOUT, STDERR], $pipes, null, array_merge(getenv(), $settings));
-    if (!is_resource($process)) {
+    $code = is_resource($process) ? proc_close($process) : 127;
+    // What PHP's child answers for a program it cannot start; Zonecast itself knows 0 and 255 only.
+    if ($code === 126 || $code === 127) {
         fwrite(STDERR, "err: {$command[0]} could not be started; set ZONECAST_BIN\n");
         return 255;
     }
-    $code = proc_close($process);
     return $code < 0 ? 255 : $code;
 }
 

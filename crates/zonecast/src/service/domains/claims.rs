@@ -1,6 +1,6 @@
 //! Which claims a domain makes, and when it makes any.
 
-use super::options::{DomainOptions, ttl_of};
+use crate::settings::DomainOptions;
 use zonecast_core::{Name, RecordType};
 use zonecast_store::{DomainRow, NewClaim};
 
@@ -25,7 +25,7 @@ pub fn domain_claims(row: &DomainRow) -> Vec<NewClaim> {
         claims.extend(set.values.iter().map(|data| NewClaim {
             name: set.name.clone(),
             data: data.clone(),
-            ttl: ttl_of(row, set.ttl),
+            ttl: set.ttl.or(row.ttl),
             zone_id: None,
         }));
     }

@@ -1,11 +1,11 @@
 //! The body of a domain.
 
 use super::claims::IN_PARENT;
-use super::options::{DomainOptions, SoaWish};
 use super::template;
 use crate::service::forms::texts;
 use crate::service::input::{Errors, Field, Form, kind};
 use crate::settings::Managed;
+use crate::settings::{DomainOptions, SoaWish};
 use serde_json::{Map, Value};
 use std::net::IpAddr;
 use zonecast_core::host::parse_address;

@@ -4,12 +4,12 @@
 //! meets its absence (`sync::make_zone`), so making it is as durable, retried and visible as writing a
 //! record: one path, also after a crash.
 
-use super::options::DomainOptions;
 use crate::app::App;
 use crate::catalog::{ConnectionEntry, View, ZoneEntry};
 use crate::problem::Problem;
 use crate::service::Caller;
 use crate::service::write::audit;
+use crate::settings::DomainOptions;
 use crate::settings::{Managed, ZoneSettings};
 use serde_json::{Map, Value, json};
 use std::sync::Arc;

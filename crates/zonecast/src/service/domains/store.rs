@@ -2,7 +2,6 @@
 
 use super::claims::{IN_PARENT, in_force, why_not};
 use super::form::{DomainForm, empty};
-use super::options::DomainOptions;
 use super::view::{DomainView, views};
 use super::{limits, place};
 use crate::app::App;
@@ -12,6 +11,7 @@ use crate::service::input::{Errors, Form};
 use crate::service::touch::touched;
 use crate::service::write::{self, Wish, as_new};
 use crate::service::{Caller, Expected, Page, Work};
+use crate::settings::DomainOptions;
 use serde_json::Value;
 use zonecast_core::Name;
 use zonecast_store::{

@@ -1,7 +1,6 @@
 //! How a domain stands: its set, its records at every zone, and what there is to tell its owner.
 
 use super::claims::{domain_claims, why_not};
-use super::options::DomainOptions;
 use crate::app::App;
 use crate::catalog::{View, ZoneEntry};
 use crate::problem::Problem;
@@ -9,6 +8,7 @@ use crate::service::rows::{Asked, rows_of};
 use crate::service::touch::places;
 use crate::service::view::{KeyView, time};
 use crate::service::write::as_new;
+use crate::settings::DomainOptions;
 use crate::settings::Managed;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;

@@ -6,7 +6,7 @@
 //! no other (S4.91).
 
 use super::content;
-use crate::service::domains::SoaWish;
+use crate::settings::SoaWish;
 use serde_json::{Map, Value};
 use std::net::IpAddr;
 use zonecast_core::host::{parse_address, parse_host_name};

@@ -1,8 +1,8 @@
 //! What a domain carries beside its records.
 
-use crate::settings::Managed;
+use super::Managed;
 use serde::{Deserialize, Serialize};
-use zonecast_core::{Name, RecordData, RecordType, Ttl};
+use zonecast_core::{Name, RecordData, RecordType};
 use zonecast_store::DomainRow;
 
 /// Stored as JSON in the domain's row; an empty object is a plain domain.
@@ -62,9 +62,4 @@ impl SoaWish {
         let text = format!("{primary} {mailbox} {serial} {refresh} {retry} {expire} {minimum}");
         RecordData::parse(RecordType::SOA, &text).ok()
     }
-}
-
-/// The TTL a set is let out with.
-pub(super) fn ttl_of(row: &DomainRow, own: Option<Ttl>) -> Option<Ttl> {
-    own.or(row.ttl)
 }
