@@ -17,6 +17,7 @@ use zonecast_testbed::{
 pub const WORDS: &str = "who are you, ";
 
 type Said = fn(&str) -> Canned;
+type AtWrite = Box<dyn Fn(&FaultProxy, Fault)>;
 
 /// One service behind the proxy.
 pub struct Peer {
@@ -32,7 +33,7 @@ pub struct Peer {
     /// What a fault is at this service, where it differs.
     pub other: fn(&str) -> Option<ErrorClass>,
     /// Its next write meets this, and nothing else does.
-    pub at_write: Box<dyn Fn(&FaultProxy, Fault)>,
+    pub at_write: AtWrite,
     /// What a fault is at the write, where that differs; none: the adapter has another way to write.
     pub else_at_write: fn(&str) -> Option<Option<ErrorClass>>,
     /// It answers a write with 200 and nothing.
@@ -48,7 +49,7 @@ fn connector(kind: &'static str, settings: Value) -> Box<dyn Fn() -> Arc<dyn Pro
     })
 }
 
-fn at(method: &'static str, path: &'static str) -> Box<dyn Fn(&FaultProxy, Fault)> {
+fn at(method: &'static str, path: &'static str) -> AtWrite {
     Box::new(move |proxy, fault| proxy.rule(method, path, 1, fault))
 }
 
@@ -212,17 +213,9 @@ pub fn rest(service: &'static Service) -> Peer {
     }
 }
 
-/// With a key the exit code is in a header, whatever the status; with a password the status is 200
-/// whatever happens, and a listing is words then. Statuses are those of somebody in between.
-pub async fn hestiacp(by: By) -> Peer {
-    let server = fake::HestiaCp::start(fake::Tls::Off).await;
-    server.new_zone(ZONE).await;
-    server.put(ZONE, "www", "A", "", "192.0.2.1", Some(3_600)).await;
-    let proxy = FaultProxy::start(server.addr());
-    let login = crate::stages::hestiacp::login(by);
-    let mut settings = json!({ "server_url": proxy.url(), "user": "dns" });
-    settings.as_object_mut().unwrap().extend(login.as_object().unwrap().clone());
-    let own: Vec<(&'static str, Said, ErrorClass)> = match by {
+/// HestiaCP's own refusals: an exit code in the header, or words with status 200.
+fn hestias_own(by: By) -> Vec<(&'static str, Said, ErrorClass)> {
+    match by {
         By::AccessKey => vec![
             (
                 "exit code 3",
@@ -262,7 +255,19 @@ pub async fn hestiacp(by: By) -> Peer {
             ("odd words", |words| Canned::new(200, format!("Error: {words}")), ErrorClass::Transient),
             ("no such page", |words| Canned::new(404, words), ErrorClass::Transient),
         ],
-    };
+    }
+}
+
+/// With a key the exit code is in a header, whatever the status; with a password the status is 200
+/// whatever happens, and a listing is words then. Statuses are those of somebody in between.
+pub async fn hestiacp(by: By) -> Peer {
+    let server = fake::HestiaCp::start(fake::Tls::Off).await;
+    server.new_zone(ZONE).await;
+    server.put(ZONE, "www", "A", "", "192.0.2.1", Some(3_600)).await;
+    let proxy = FaultProxy::start(server.addr());
+    let login = crate::stages::hestiacp::login(by);
+    let mut settings = json!({ "server_url": proxy.url(), "user": "dns" });
+    settings.as_object_mut().unwrap().extend(login.as_object().unwrap().clone());
     Peer {
         secret: login["admin_password"].as_str().unwrap().to_owned(),
         connect: connector("hestiacp", settings),
@@ -272,7 +277,7 @@ pub async fn hestiacp(by: By) -> Peer {
             status => Canned::new(status, words),
         },
         strange: "[]",
-        own,
+        own: hestias_own(by),
         other: nothing_else,
         at_write: Box::new(|proxy, fault| proxy.rule_for_bodies("cmd=v-add-dns-record", 1, fault)),
         // Where a password is used a write is answered with a number; words are nobody's answer.
