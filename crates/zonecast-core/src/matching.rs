@@ -65,6 +65,13 @@ impl ZoneIndex {
         &self.zones
     }
 
+    /// The zones of just this name, by id.
+    pub fn named(&self, name: &Name) -> &[Zone] {
+        let first = self.zones.partition_point(|zone| zone.name < *name);
+        let count = self.zones[first..].iter().take_while(|zone| zone.name == *name).count();
+        &self.zones[first..first + count]
+    }
+
     /// One zone by its number, searched one by one.
     pub fn get(&self, id: ZoneId) -> Option<&Zone> {
         self.zones.iter().find(|zone| zone.id == id)

@@ -26,6 +26,12 @@ const STEPS: &[(i64, &str, &str, &str)] = &[
         include_str!("../migrations/sqlite/0003_domains.sql"),
         include_str!("../migrations/postgres/0003_domains.sql"),
     ),
+    (
+        4,
+        "stamp",
+        include_str!("../migrations/sqlite/0004_stamp.sql"),
+        include_str!("../migrations/postgres/0004_stamp.sql"),
+    ),
 ];
 
 /// The steps for one engine.

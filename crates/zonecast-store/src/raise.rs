@@ -89,6 +89,9 @@ impl Store {
             return Err(StoreError::NotFound { what: "zone", id: zone_id }.into());
         }
         raise_watched(&mut tx, touched, how, now).await?;
+        if rematch_after.is_some() {
+            crate::stamp::changed(&mut tx, zone_id).await?;
+        }
         tx.commit().await
     }
 }

@@ -12,7 +12,7 @@ use crate::error::{DbError, StoreError};
 use crate::idempotency::Remember;
 use crate::jobs::JobSeed;
 use crate::model::*;
-use crate::sql::{Value, args, statements};
+use crate::sql::{Sql, Value, args, statements};
 use zonecast_core::Name;
 
 statements! {
@@ -53,7 +53,7 @@ statements! {
         AND NOT EXISTS (SELECT 1 FROM zone WHERE connection_id = $1)";
 }
 
-type ZoneTuple = (
+pub(crate) type ZoneTuple = (
     i64,
     Vec<u8>,
     i64,
@@ -70,7 +70,7 @@ type ZoneTuple = (
     i64,
 );
 
-fn zone(row: ZoneTuple) -> Result<ZoneRow, StoreError> {
+pub(crate) fn zone(row: ZoneTuple) -> Result<ZoneRow, StoreError> {
     Ok(ZoneRow {
         id: row.0,
         name: codec::name(&row.1)?,
@@ -98,13 +98,6 @@ impl Store {
     /// All zones in the order of their ids.
     pub async fn zones(&self) -> Result<Vec<ZoneRow>, StoreError> {
         self.db().all(&ZONES, args![]).await?.into_iter().map(zone).collect()
-    }
-
-    /// All zones together with the epoch they make up: what matching needs.
-    pub async fn zones_with_epoch(&self) -> Result<(Vec<ZoneRow>, i64), StoreError> {
-        // The epoch first: should a zone change in between, the match is merely refused.
-        let epoch = self.epoch().await?;
-        Ok((self.zones().await?, epoch))
     }
 
     /// The zones of one connection.
@@ -138,6 +131,7 @@ impl Store {
         crate::audit::insert(&mut tx, audit, now).await?;
         self.remember_new(&mut tx, remember, id, now).await?;
         let stored = zone(tx.one(&ZONE, args![id]).await?)?;
+        crate::stamp::changed(&mut tx, id).await?;
         tx.commit().await?;
         Ok(stored)
     }
@@ -157,6 +151,7 @@ impl Store {
             return Err(changed_or_missing(found.is_some(), "zone", row.id));
         }
         crate::audit::insert(&mut tx, audit, now).await?;
+        crate::stamp::changed(&mut tx, row.id).await?;
         tx.commit().await?;
         Ok(row.version + 1)
     }
@@ -174,23 +169,33 @@ impl Store {
             crate::meta::raise_epoch(&mut tx).await?;
         }
         found(tx.execute(&ZONE_STATE, args![id, state, last_error]).await?, id)?;
+        crate::stamp::changed(&mut tx, id).await?;
         Ok(tx.commit().await?)
     }
 
     /// Stores how the engine finds the zone (`ok`, `parked`): one that a person paused or removes stays so.
     pub async fn note_zone(&self, id: i64, state: &str, last_error: Option<&str>) -> Result<(), StoreError> {
-        self.db().execute(&ZONE_NOTE, args![id, state, last_error]).await?;
+        self.set_row(&ZONE_NOTE, id, args![id, state, last_error]).await?;
         Ok(())
     }
 
     /// Stores what a whole listing of the zone showed: when, and the delegations in it.
     pub async fn zone_listed(&self, id: i64, at: Millis, cuts: &[(Name, Name)]) -> Result<(), StoreError> {
-        found(self.db().execute(&ZONE_LISTED, args![id, at, flat(cuts)]).await?, id)
+        found(self.set_row(&ZONE_LISTED, id, args![id, at, flat(cuts)]).await?, id)
     }
 
     /// Lets all names below the zone be marked again, from the first one.
     pub async fn rematch_zone(&self, id: i64) -> Result<(), StoreError> {
-        found(self.db().execute(&ZONE_REMATCH, args![id, Vec::new()]).await?, id)
+        found(self.set_row(&ZONE_REMATCH, id, args![id, Vec::new()]).await?, id)
+    }
+
+    /// One statement that changes one zone's row; how many it changed.
+    async fn set_row(&self, statement: &Sql, id: i64, values: Vec<Value>) -> Result<u64, StoreError> {
+        let mut tx = self.db().begin().await?;
+        let count = tx.execute(statement, values).await?;
+        crate::stamp::changed(&mut tx, id).await?;
+        tx.commit().await?;
+        Ok(count)
     }
 
     /// Begins to take a zone out, in one transaction: it is `deleting` (no name matches it any more), all
@@ -215,6 +220,7 @@ impl Store {
         JobSeed { id: job_id, job, owner: None, total: 0, held_open: true }.insert(&mut tx, now).await?;
         tx.execute(&REMOVAL_JOB, args![removal_key(id), job_id.to_string()]).await?;
         crate::audit::insert(&mut tx, audit, now).await?;
+        crate::stamp::changed(&mut tx, id).await?;
         tx.commit().await?;
         Ok(job_id)
     }
@@ -270,6 +276,7 @@ impl Store {
         jobs.extend(end_removal(&mut tx, id).await?);
         crate::jobs::finish(&mut tx, &jobs, now).await?;
         crate::audit::insert(&mut tx, audit, now).await?;
+        crate::stamp::removed(&mut tx).await?;
         tx.commit().await
     }
 }

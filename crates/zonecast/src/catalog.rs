@@ -15,7 +15,7 @@ use zonecast_core::{
 };
 use zonecast_providers::fields::{self, Deps, Settings};
 use zonecast_providers::{Provider, ZoneRef};
-use zonecast_store::{ConnectionRow, PoolRow, Store, StoreError, ZoneRow};
+use zonecast_store::{ConnectionRow, PoolRow, Store, StoreError, ZoneMark, ZoneRow};
 
 /// A connection and the provider behind it.
 pub struct ConnectionEntry {
@@ -55,10 +55,12 @@ impl ZoneEntry {
 pub struct View {
     /// The zone epoch it was loaded at.
     pub epoch: i64,
+    /// How far the zones had come then.
+    mark: ZoneMark,
     /// Everything is paused: shown, while the store is what hands out no work.
     pub paused: bool,
     /// Which zones a name fits.
-    pub index: ZoneIndex,
+    pub index: Arc<ZoneIndex>,
     /// Zones by id.
     pub zones: BTreeMap<i64, Arc<ZoneEntry>>,
     /// Connections by id.
@@ -73,14 +75,28 @@ impl View {
         self.zones.get(&id)
     }
 
+    /// The zones of just this name; those that are being taken out are none.
+    pub fn zones_named<'a>(&'a self, name: &Name) -> impl Iterator<Item = &'a Arc<ZoneEntry>> {
+        self.index.named(name).iter().filter_map(|zone| self.zones.get(&zone.id.0))
+    }
+
     /// This view with one more zone, that is not stored, at a connection that may not be either.
     pub fn with_zone(&self, row: ZoneRow, connection: ConnectionEntry) -> (View, Arc<ZoneEntry>) {
         let zone = Arc::new(entry(row, Arc::new(connection)));
         let mut zones = self.zones.clone();
         zones.insert(zone.row.id, zone.clone());
-        let index = ZoneIndex::new(zones.values().map(|entry| entry.zone.clone()).collect());
+        let index = Arc::new(ZoneIndex::new(zones.values().map(|entry| entry.zone.clone()).collect()));
         let (connections, pools) = (self.connections.clone(), self.pools.clone());
-        (View { epoch: self.epoch, paused: self.paused, index, zones, connections, pools }, zone)
+        let view = View {
+            epoch: self.epoch,
+            mark: self.mark,
+            paused: self.paused,
+            index,
+            zones,
+            connections,
+            pools,
+        };
+        (view, zone)
     }
 
     /// The pool an address lies in: the longest prefix wins.
@@ -128,7 +144,8 @@ impl Catalog {
         (self.connector)(row)
     }
 
-    /// Reads the configuration again; called after every change and when an epoch proved stale.
+    /// Reads the configuration again; called after every change and when an epoch proved stale. Of the
+    /// zones only what changed since is read, so it costs the change and not the estate.
     pub async fn reload(&self) -> Result<Arc<View>, StoreError> {
         let _one_at_a_time = self.reloading.lock().await;
         let old = self.view.load_full();
@@ -139,7 +156,7 @@ impl Catalog {
 
     /// Reloads if another node has changed zones since.
     pub async fn catch_up(&self) -> Result<(), StoreError> {
-        if self.store.epoch().await? != self.view.load().epoch {
+        if self.store.zone_mark().await? != self.view.load().mark {
             self.reload().await?;
         }
         Ok(())
@@ -147,31 +164,87 @@ impl Catalog {
 }
 
 async fn read(store: &Store, connector: &Connector, old: Option<&View>) -> Result<View, StoreError> {
-    // The epoch is read first: what changes while we read makes this view stale, never wrongly fresh.
-    let epoch = store.epoch().await?;
+    // The mark is read first: what changes while we read makes this view stale, never wrongly fresh.
+    let mark = store.zone_mark().await?;
+    let connections = read_connections(store, connector, old).await?;
+    let (zones, index) = read_zones(store, &connections, mark, old).await?;
+    let mut pools = store.pools().await?;
+    pools.sort_by_key(|pool| std::cmp::Reverse(pool.prefix.prefix_len()));
+    let paused = store.is_paused().await?;
+    Ok(View { epoch: mark.epoch, mark, paused, index, zones, connections, pools })
+}
+
+type Connections = BTreeMap<i64, Arc<ConnectionEntry>>;
+
+/// The connections; one that did not change keeps its entry and its provider.
+async fn read_connections(
+    store: &Store,
+    connector: &Connector,
+    old: Option<&View>,
+) -> Result<Connections, StoreError> {
     let mut connections = BTreeMap::new();
     for row in store.connections().await? {
         let kept =
             old.and_then(|view| view.connections.get(&row.id)).filter(|kept| kept.row.version == row.version);
-        let provider = match kept {
-            Some(kept) => kept.provider.clone(),
-            None => connector(&row),
+        let entry = match kept {
+            Some(kept) if fares_the_same(&kept.row, &row) => kept.clone(),
+            Some(kept) => Arc::new(ConnectionEntry { provider: kept.provider.clone(), row }),
+            None => Arc::new(ConnectionEntry { provider: connector(&row), row }),
         };
-        connections.insert(row.id, Arc::new(ConnectionEntry { row, provider }));
+        connections.insert(entry.row.id, entry);
     }
-    let mut zones = BTreeMap::new();
-    for row in store.zones().await? {
-        if let Some(connection) = connections.get(&row.connection_id) {
-            zones.insert(row.id, Arc::new(entry(row, connection.clone())));
+    Ok(connections)
+}
+
+/// Whether what is noted of a connection without a new version is the same.
+fn fares_the_same(old: &ConnectionRow, new: &ConnectionRow) -> bool {
+    let of = |row: &ConnectionRow| (row.state.clone(), row.last_error.clone(), row.failures, row.open_until);
+    of(old) == of(new)
+}
+
+/// The zones with their index: those of the old view with what changed since, or all of them where a
+/// zone or a connection went.
+async fn read_zones(
+    store: &Store,
+    connections: &Connections,
+    mark: ZoneMark,
+    old: Option<&View>,
+) -> Result<(BTreeMap<i64, Arc<ZoneEntry>>, Arc<ZoneIndex>), StoreError> {
+    let known = old.filter(|view| view.mark.removed == mark.removed);
+    let (mut zones, changed) = match known {
+        Some(view) => (view.zones.clone(), store.zones_since(view.mark.stamp).await?),
+        None => (BTreeMap::new(), store.zones().await?),
+    };
+    if known.is_some_and(|view| !same_entries(&view.connections, connections)) {
+        for zone in zones.values_mut() {
+            let Some(connection) = connections.get(&zone.row.connection_id) else { continue };
+            if !Arc::ptr_eq(connection, &zone.connection) {
+                *zone = Arc::new(entry(zone.row.clone(), connection.clone()));
+            }
         }
     }
-    // No name matches a zone that is being taken out: so nothing is wanted there, and what stands goes.
-    let staying = zones.values().filter(|entry: &&Arc<ZoneEntry>| entry.row.state != "deleting");
-    let index = ZoneIndex::new(staying.map(|entry| entry.zone.clone()).collect());
-    let mut pools = store.pools().await?;
-    pools.sort_by_key(|pool| std::cmp::Reverse(pool.prefix.prefix_len()));
-    let paused = store.is_paused().await?;
-    Ok(View { epoch, paused, index, zones, connections, pools })
+    let mut same_index = known.is_some();
+    for row in changed {
+        let Some(connection) = connections.get(&row.connection_id) else { continue };
+        let new = entry(row, connection.clone());
+        same_index &= zones.get(&new.row.id).is_some_and(|old| matching(old) == matching(&new));
+        zones.insert(new.row.id, Arc::new(new));
+    }
+    if let Some(view) = known.filter(|_| same_index) {
+        return Ok((zones, view.index.clone()));
+    }
+    let index = ZoneIndex::new(zones.values().filter_map(|entry| matching(entry).cloned()).collect());
+    Ok((zones, Arc::new(index)))
+}
+
+fn same_entries(old: &Connections, new: &Connections) -> bool {
+    old.len() == new.len() && old.values().zip(new.values()).all(|(old, new)| Arc::ptr_eq(old, new))
+}
+
+/// What matching sees of a zone: nothing of one that is being taken out, so nothing is wanted there and
+/// what stands goes.
+fn matching(entry: &ZoneEntry) -> Option<&Zone> {
+    (entry.row.state != "deleting").then_some(&entry.zone)
 }
 
 fn entry(row: ZoneRow, connection: Arc<ConnectionEntry>) -> ZoneEntry {

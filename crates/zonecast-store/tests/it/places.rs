@@ -11,6 +11,7 @@ on_both! {
     a_zone_has_one_place
     zones_change_the_epoch
     an_implicit_connection_goes_with_its_last_zone
+    what_changed_since_a_mark_is_found
     pools_and_keys_come_and_go
 }
 
@@ -106,9 +107,42 @@ async fn zones_change_the_epoch(bed: Bed) {
     bed.store.rematch_zone(zone.id).await.unwrap();
     assert_eq!(bed.store.zone(zone.id).await.unwrap().unwrap().rematch_after, Some(Vec::new()));
     bed.store.remove_zone(zone.id, &[]).await.unwrap();
-    let (zones, epoch) = bed.store.zones_with_epoch().await.unwrap();
-    assert!(zones.is_empty() && epoch == start + 3);
+    assert!(bed.store.zones().await.unwrap().is_empty());
+    assert_eq!(bed.store.epoch().await.unwrap(), start + 3);
     assert!(matches!(bed.store.remove_zone(zone.id, &[]).await, Err(StoreError::NotFound { .. })));
+}
+
+/// Whoever has read up to a mark finds every later change of a zone's row, and nothing else.
+async fn what_changed_since_a_mark_is_found(bed: Bed) {
+    let one = bed.zone("example.com").await;
+    let two = bed.zone("example.net").await;
+    let since = async |mark: ZoneMark| {
+        let rows = bed.store.zones_since(mark.stamp).await.unwrap();
+        rows.iter().map(|row| row.id).collect::<Vec<_>>()
+    };
+    let mark = async || bed.store.zone_mark().await.unwrap();
+    let mut last = mark().await;
+    assert_eq!(since(last).await, [0; 0]);
+    bed.store.note_zone(one.id, "parked", Some("403")).await.unwrap();
+    assert_eq!((since(last).await, mark().await.epoch), (vec![one.id], last.epoch));
+    last = mark().await;
+    bed.store.zone_listed(two.id, 7, &[]).await.unwrap();
+    assert_eq!(since(last).await, [two.id]);
+    last = mark().await;
+    bed.store.rematch_zone(one.id).await.unwrap();
+    bed.store.raise_page(two.id, &[], None, &Raise::derived(Priority::Bulk)).await.unwrap();
+    assert_eq!(since(last).await, [one.id, two.id]);
+    last = mark().await;
+    let row = bed.store.zone(one.id).await.unwrap().unwrap();
+    bed.store.update_zone(&row, &[]).await.unwrap();
+    assert_eq!((since(last).await, mark().await.epoch), (vec![one.id], last.epoch + 1));
+    last = mark().await;
+    bed.store.set_zone_state(two.id, "deleting", None).await.unwrap();
+    assert_eq!(since(last).await, [two.id]);
+    assert!(last.removed < last.stamp);
+    bed.store.remove_zone(two.id, &[]).await.unwrap();
+    let now = mark().await;
+    assert!(now.removed > last.stamp && now.epoch > last.epoch);
 }
 
 async fn an_implicit_connection_goes_with_its_last_zone(bed: Bed) {

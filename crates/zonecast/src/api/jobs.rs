@@ -41,14 +41,16 @@ struct JobsQuery {
     host_id: Option<i64>,
     /// About this record.
     record_id: Option<i64>,
+    /// About this domain.
+    domain_id: Option<i64>,
 }
 
 /// Lists jobs, newest first.
 #[utoipa::path(get, path = "/jobs", tag = "jobs", params(JobsQuery),
     responses((status = 200, body = ListAnswer<JobView>)))]
 async fn list(ctx: Ctx, Query(query): Query<JobsQuery>) -> Result<Response, Problem> {
-    let JobsQuery { limit, cursor, state, kind, host_id, record_id } = query;
-    let query = ListJobs { state, kind, host_id, record_id, limit: limit.0, cursor };
+    let JobsQuery { limit, cursor, state, kind, host_id, record_id, domain_id } = query;
+    let query = ListJobs { state, kind, host_id, record_id, domain_id, limit: limit.0, cursor };
     Ok(reply::list(jobs::list(&ctx, &query).await?))
 }
 

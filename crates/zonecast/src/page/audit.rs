@@ -28,6 +28,7 @@ impl From<AuditView> for AuditRow {
         let link = numbered.and_then(|(kind, id)| match kind {
             "zone" => Some(format!("/zones/{id}")),
             "host" => Some(format!("/hosts/{id}")),
+            "domain" => Some(format!("/domains/{id}")),
             _ => None,
         });
         let detail = match &view.detail {

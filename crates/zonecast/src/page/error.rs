@@ -41,6 +41,8 @@ pub fn page(visit: Option<&Visit>, problem: &Problem) -> Response {
         csrf: visit.csrf.clone(),
         who: visit.caller.actor.trim_start_matches("key:").to_owned(),
         role: visit.caller.role.as_str(),
+        may_write: visit.may_write(),
+        is_admin: visit.caller.role >= crate::service::Role::Admin,
         ..Shell::nobody(&problem.title)
     };
     html(problem.status, &ErrorPage { shell, status: problem.status, words: sentence(problem) })

@@ -55,6 +55,11 @@ async fn page(state: PageState, mut request: Request, next: Next) -> Response {
     if visit.is_none() && !open {
         return to_login(&request, fragment);
     }
+    if let Some(visit) = &visit
+        && let Err(problem) = visit.caller.require(required_role(request.method(), request.uri().path()))
+    {
+        return error::page(Some(visit), &problem);
+    }
     if request.method() == Method::POST {
         request = match read_form(request, visit.as_ref()).await {
             Ok(request) => request,
@@ -114,14 +119,19 @@ fn to_login(request: &Request, fragment: bool) -> Response {
     }
 }
 
+/// The role a screen needs, as at the API: keys are an admin's to see, connections an admin's to change.
+fn required_role(method: &Method, path: &str) -> Role {
+    match (path.split('/').nth(1).unwrap_or_default(), *method == Method::POST) {
+        ("keys", _) | ("connections", true) => Role::Admin,
+        ("login" | "logout", _) | (_, false) => Role::Viewer,
+        (_, true) => Role::Operator,
+    }
+}
+
 /// Reads a form, once it is sure that it is one of ours.
 async fn read_form(request: Request, visit: Option<&Visit>) -> Result<Request, Problem> {
     if !from_here(request.headers(), request.uri()) {
         return Err(Problem::new(403, "this form was sent from another site, so nothing was done"));
-    }
-    if let Some(visit) = visit {
-        let path = request.uri().path();
-        visit.caller.require(if path.starts_with("/connections") { Role::Admin } else { Role::Operator })?;
     }
     let kind = request.headers().get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
     if !kind.is_some_and(|kind| kind.starts_with("application/x-www-form-urlencoded")) {

@@ -2,6 +2,7 @@
 
 use super::jobs::LogPane;
 use super::shell::Shell;
+use super::standing::{self, Standing, value_label};
 use super::text::{Badge, Label, moment};
 use super::visit::{Fields, Id, Shown, Visit, see_other, show, show_as};
 use super::zones::{more, provider_label};
@@ -88,39 +89,17 @@ struct RecordRow {
     name: Label,
     rtype: String,
     values: Vec<Label>,
-    zone_id: i64,
-    zone: Label,
-    provider: Badge,
-    state: Badge,
-    verified: Option<Badge>,
-    verified_at: Option<String>,
-    error: Option<String>,
-    attempts: i64,
-    next: Option<String>,
+    standing: Standing,
     ttl: u32,
 }
 
 impl From<KeyView> for RecordRow {
     fn from(key: KeyView) -> RecordRow {
-        let named = matches!(key.rtype.as_str(), "PTR" | "CNAME");
-        let value = |text: &String| match named {
-            true => Label::of(text.trim_end_matches('.')),
-            false => Label::new(text, text),
-        };
         RecordRow {
             name: Label::of(&key.name),
-            values: key.values.iter().map(value).collect(),
+            values: key.values.iter().map(|text| value_label(&key.rtype, text)).collect(),
+            standing: Standing::from(&key),
             rtype: key.rtype,
-            zone_id: key.zone_id,
-            zone: Label::of(&key.zone),
-            provider: Badge::plain(provider_label(&key.provider)),
-            // `served` says already that the servers were seen to answer.
-            verified: key.verified.filter(|seen| *seen != key.state).map(|seen| Badge::of(&seen)),
-            state: Badge::of(&key.state),
-            verified_at: key.verified_at.as_deref().map(moment),
-            error: key.last_error,
-            attempts: key.attempts,
-            next: key.next_attempt_at.as_deref().map(moment),
             ttl: key.ttl,
         }
     }
@@ -141,11 +120,7 @@ impl HtmlSafe for RecordsPiece {}
 
 impl RecordsPiece {
     fn of(id: i64, keys: Vec<KeyView>) -> RecordsPiece {
-        let moves = |key: &KeyView| {
-            matches!(key.state.as_str(), "pending" | "retrying")
-                || (key.state == "applied" && key.verified.is_none())
-        };
-        let again = if keys.iter().any(moves) { 1 } else { 5 };
+        let again = standing::again(&keys);
         RecordsPiece { id, rows: keys.into_iter().map(RecordRow::from).collect(), again }
     }
 }

@@ -23,7 +23,7 @@ pub struct Input {
     pub help: String,
     /// What stands in it; never a secret.
     pub value: String,
-    /// `text`, `password`, `textarea`, `select`, `number`, `check`.
+    /// `text`, `password`, `textarea`, `select`, `radio`, `check`, `checks`.
     pub kind: &'static str,
     /// It must be filled in.
     pub required: bool,
@@ -33,6 +33,12 @@ pub struct Input {
     pub placeholder: String,
     /// What can be chosen: value and label.
     pub options: Vec<(String, String)>,
+    /// What is chosen, where more than one can be.
+    pub chosen: Vec<String>,
+    /// Lines that a large field shows at once.
+    pub rows: u8,
+    /// What a browser may offer while one types.
+    pub suggestions: &'static [&'static str],
 }
 
 // Its template escapes what it holds.
@@ -58,7 +64,22 @@ impl Input {
 
     /// Several lines.
     pub fn lines(name: &str, label: &str, value: impl Into<String>) -> Input {
-        Input { kind: "textarea", ..Input::text(name, label, value) }
+        Input { kind: "textarea", rows: 4, ..Input::text(name, label, value) }
+    }
+
+    /// One of few, all to be seen at once.
+    pub fn radio(name: &str, label: &str, value: &str, options: &[(&str, &str)]) -> Input {
+        Input { kind: "radio", options: owned(options), ..Input::text(name, label, value) }
+    }
+
+    /// Yes or no.
+    pub fn check(name: &str, label: &str, on: bool) -> Input {
+        Input { kind: "check", ..Input::text(name, label, if on { "1" } else { "" }) }
+    }
+
+    /// Any of several.
+    pub fn checks(name: &str, label: &str, chosen: Vec<String>, options: Vec<(String, String)>) -> Input {
+        Input { kind: "checks", chosen, options, ..Input::text(name, label, "") }
     }
 
     /// One of several.
@@ -88,6 +109,18 @@ impl Input {
         self
     }
 
+    /// With so many lines.
+    pub fn tall(mut self, rows: u8) -> Input {
+        self.rows = rows;
+        self
+    }
+
+    /// With what a browser may offer.
+    pub fn suggest(mut self, suggestions: &'static [&'static str]) -> Input {
+        self.suggestions = suggestions;
+        self
+    }
+
     /// The id of its element.
     pub fn id(&self) -> String {
         format!("f-{}", self.name.replace(['.', '/'], "-"))
@@ -95,7 +128,9 @@ impl Input {
 
     /// Whether the label has to say that it may stay empty.
     pub fn may_be_empty(&self) -> bool {
-        !self.required && self.kind != "select" && self.placeholder != UNCHANGED
+        !self.required
+            && matches!(self.kind, "text" | "textarea" | "password")
+            && self.placeholder != UNCHANGED
     }
 
     /// Which elements describe it.
@@ -114,6 +149,11 @@ impl Input {
         let own = format!("/{}", self.name.replace('.', "/"));
         pointer == own || pointer.strip_prefix(&own).is_some_and(|rest| rest.starts_with('/'))
     }
+}
+
+/// Choices as a select holds them.
+pub fn owned(options: &[(&str, &str)]) -> Vec<(String, String)> {
+    options.iter().map(|(value, label)| ((*value).to_owned(), (*label).to_owned())).collect()
 }
 
 /// Hands each error to the field it means; gives what no field took up.

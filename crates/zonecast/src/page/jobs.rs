@@ -31,11 +31,14 @@ pub struct JobRow {
     pub(super) ended: Option<String>,
     /// Where its owner is shown.
     pub(super) owner: Option<String>,
+    /// What its owner is.
+    pub(super) kind: &'static str,
 }
 
 impl From<&JobView> for JobRow {
     fn from(job: &JobView) -> JobRow {
-        let host = job.owner.as_deref().and_then(|owner| owner.strip_prefix("host:"));
+        let owner = |kind: &str| job.owner.as_deref().and_then(|owner| owner.strip_prefix(kind));
+        let (host, domain) = (owner("host:"), owner("domain:"));
         JobRow {
             id: job.id,
             title: job.title.clone(),
@@ -43,7 +46,10 @@ impl From<&JobView> for JobRow {
             counts: counts(job),
             made: moment(&job.created_at),
             ended: job.finished_at.as_deref().map(moment),
-            owner: host.map(|id| format!("/hosts/{id}")),
+            owner: host
+                .map(|id| format!("/hosts/{id}"))
+                .or_else(|| domain.map(|id| format!("/domains/{id}"))),
+            kind: if domain.is_some() { "domain" } else { "host" },
         }
     }
 }
@@ -152,6 +158,7 @@ pub async fn list_page(visit: Visit, fields: Fields) -> Shown {
     let query = ListJobs {
         state: fields.given("state"),
         host_id: fields.id("host"),
+        domain_id: fields.id("domain"),
         limit: PAGE,
         cursor: fields.given("cursor"),
         ..ListJobs::default()
@@ -161,7 +168,7 @@ pub async fn list_page(visit: Visit, fields: Fields) -> Shown {
         jobs: page.items.iter().map(JobRow::from).collect(),
         state: query.state.unwrap_or_default(),
         states: ["queued", "running", "done", "partial", "failed", "superseded", "cancelled"],
-        next: page.next_cursor.map(|cursor| more("/jobs", &fields, &["state", "host"], &cursor)),
+        next: page.next_cursor.map(|cursor| more("/jobs", &fields, &["state", "host", "domain"], &cursor)),
         shell: visit.shell("Jobs", "jobs").await?,
     })
 }

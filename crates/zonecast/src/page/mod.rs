@@ -7,10 +7,18 @@
 //!
 //! `guard` stands before all of it; `visit` is what handlers get; `inputs` are the fields of forms.
 
+mod ask;
 mod assets;
 mod audit;
+mod connection_new;
 mod connections;
 mod dashboard;
+mod dnssec;
+mod domain_form;
+mod domain_record;
+mod domain_work;
+mod domains;
+mod drift;
 mod error;
 mod explain;
 mod guard;
@@ -18,9 +26,12 @@ mod host_form;
 mod hosts;
 mod inputs;
 mod jobs;
+mod keys;
 mod login;
+mod pools;
 mod session;
 mod shell;
+mod standing;
 mod text;
 mod trouble;
 mod visit;
@@ -60,11 +71,46 @@ pub fn paths() -> Vec<&'static str> {
     screens().into_iter().map(|(path, _)| path).collect()
 }
 
-fn screens() -> Vec<(&'static str, MethodRouter<PageState>)> {
+/// Paths and what answers there.
+type Screens = Vec<(&'static str, MethodRouter<PageState>)>;
+
+fn screens() -> Screens {
+    [around(), of_zones(), of_hosts(), of_domains()].concat()
+}
+
+fn around() -> Screens {
     vec![
         ("/", get(dashboard::show_page)),
         ("/login", get(login::form).post(login::enter)),
         ("/logout", post(login::leave)),
+        ("/jobs", get(jobs::list_page)),
+        ("/jobs/{id}", get(jobs::show_job)),
+        ("/jobs/{id}/live", get(jobs::live)),
+        ("/jobs/{id}/state", get(jobs::state_piece)),
+        ("/jobs/{id}/retry", post(jobs::retry)),
+        ("/jobs/{id}/cancel", post(jobs::cancel)),
+        ("/trouble", get(trouble::show_page)),
+        ("/drift", get(drift::show_page)),
+        ("/connections", get(connections::list_page).post(connection_new::add)),
+        ("/connections/new", get(connection_new::new_page)),
+        ("/connections/new/fields", post(connection_new::new_page)),
+        ("/connections/{id}/edit", get(connections::edit_page)),
+        ("/connections/{id}", post(connections::save)),
+        ("/connections/{id}/test", post(connections::test)),
+        ("/connections/{id}/pause", post(connections::pause)),
+        ("/connections/{id}/resume", post(connections::resume)),
+        ("/keys", get(keys::list_page).post(keys::add)),
+        ("/keys/new", get(keys::new_page)),
+        ("/keys/{id}/delete", get(keys::delete_page).post(keys::delete)),
+        ("/explain", get(explain::show_page)),
+        ("/audit", get(audit::show_page)),
+        ("/pause", post(dashboard::pause)),
+        ("/resume", post(dashboard::resume)),
+    ]
+}
+
+fn of_zones() -> Screens {
+    vec![
         ("/zones", get(zones::list_page).post(zone_form::add)),
         ("/zones/new", get(zone_form::new_page)),
         ("/zones/new/fields", post(zone_form::other_type)),
@@ -80,6 +126,12 @@ fn screens() -> Vec<(&'static str, MethodRouter<PageState>)> {
         ("/zones/{id}/delete", get(zones::delete_page).post(zones::delete)),
         ("/zones/{id}/plan", get(zones::plan_page)),
         ("/zones/{id}/records", get(zones::records_page)),
+        ("/zones/{id}/dnssec", get(dnssec::show_page)),
+    ]
+}
+
+fn of_hosts() -> Screens {
+    vec![
         ("/hosts", get(hosts::list_page).post(host_form::add)),
         ("/hosts/new", get(host_form::new_page)),
         ("/hosts/{id}", get(hosts::show_host).post(host_form::save)),
@@ -89,22 +141,29 @@ fn screens() -> Vec<(&'static str, MethodRouter<PageState>)> {
         ("/hosts/{id}/sync", post(hosts::sync)),
         ("/hosts/{id}/state", post(hosts::set_state)),
         ("/hosts/{id}/delete", get(hosts::delete_page).post(hosts::delete)),
-        ("/jobs", get(jobs::list_page)),
-        ("/jobs/{id}", get(jobs::show_job)),
-        ("/jobs/{id}/live", get(jobs::live)),
-        ("/jobs/{id}/state", get(jobs::state_piece)),
-        ("/jobs/{id}/retry", post(jobs::retry)),
-        ("/jobs/{id}/cancel", post(jobs::cancel)),
-        ("/trouble", get(trouble::show_page)),
-        ("/connections", get(connections::list_page)),
-        ("/connections/{id}/edit", get(connections::edit_page)),
-        ("/connections/{id}", post(connections::save)),
-        ("/connections/{id}/test", post(connections::test)),
-        ("/connections/{id}/pause", post(connections::pause)),
-        ("/connections/{id}/resume", post(connections::resume)),
-        ("/explain", get(explain::show_page)),
-        ("/audit", get(audit::show_page)),
-        ("/pause", post(dashboard::pause)),
-        ("/resume", post(dashboard::resume)),
+        ("/pools", get(pools::list_page).post(pools::add)),
+        ("/pools/new", get(pools::new_page)),
+        ("/pools/{id}", post(pools::save)),
+        ("/pools/{id}/edit", get(pools::edit_page)),
+        ("/pools/{id}/delete", get(pools::delete_page).post(pools::delete)),
+    ]
+}
+
+fn of_domains() -> Screens {
+    vec![
+        ("/domains", get(domains::list_page).post(domain_form::add)),
+        ("/domains/new", get(domain_form::new_page)),
+        ("/domains/{id}", get(domains::show_domain).post(domain_form::save)),
+        ("/domains/{id}/edit", get(domain_form::edit_page)),
+        ("/domains/{id}/records", get(domains::records_piece)),
+        ("/domains/{id}/record", get(domain_record::form_page).post(domain_record::save)),
+        ("/domains/{id}/record/remove", post(domain_record::remove)),
+        ("/domains/{id}/import", get(domain_work::import_page).post(domain_work::import)),
+        ("/domains/{id}/sync", post(domain_work::sync)),
+        ("/domains/{id}/state", post(domain_work::set_state)),
+        ("/domains/{id}/rename", get(domain_work::rename_page).post(domain_work::rename)),
+        ("/domains/{id}/ip", get(domain_work::address_page).post(domain_work::change_address)),
+        ("/domains/{id}/template", get(domain_work::template_page).post(domain_work::template)),
+        ("/domains/{id}/delete", get(domain_work::delete_page).post(domain_work::delete)),
     ]
 }

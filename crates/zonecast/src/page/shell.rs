@@ -41,21 +41,25 @@ const fn entry(path: &'static str, label: &'static str, section: &'static str) -
     Entry { path, label, section }
 }
 
-const ENTRIES: [Entry; 8] = [
+const ENTRIES: [Entry; 11] = [
     entry("/", "Dashboard", "dashboard"),
     entry("/zones", "Zones", "zones"),
     entry("/hosts", "Hosts", "hosts"),
+    entry("/domains", "Domains", "domains"),
+    entry("/pools", "Pools", "pools"),
     entry("/jobs", "Jobs", "jobs"),
     entry("/trouble", "Trouble", "trouble"),
     entry("/connections", "Connections", "connections"),
     entry("/explain", "Explain", "explain"),
     entry("/audit", "Audit", "audit"),
+    // The last one is an admin's.
+    entry("/keys", "Keys", "keys"),
 ];
 
 impl Shell {
     /// The navigation.
     pub fn entries(&self) -> &'static [Entry] {
-        &ENTRIES
+        if self.is_admin { &ENTRIES } else { &ENTRIES[..ENTRIES.len() - 1] }
     }
 
     /// The word in the assets' URLs.

@@ -59,12 +59,17 @@ impl Visit {
             csrf: self.csrf.clone(),
             who: self.caller.actor.trim_start_matches("key:").to_owned(),
             role: self.caller.role.as_str(),
-            may_write: self.caller.role >= Role::Operator,
+            may_write: self.may_write(),
             is_admin: self.caller.role >= Role::Admin,
             paused,
             flashes: self.state.sessions.take(&self.known.id),
             refresh: false,
         })
+    }
+
+    /// Whether the key may change anything.
+    pub fn may_write(&self) -> bool {
+        self.caller.role >= Role::Operator
     }
 
     /// Leaves a message for the next page.
@@ -179,6 +184,11 @@ impl Fields {
     /// The same, where something stands in it.
     pub fn given(&self, name: &str) -> Option<String> {
         Some(self.get(name)).filter(|value| !value.is_empty()).map(str::to_owned)
+    }
+
+    /// Every field of this name.
+    pub fn all(&self, name: &str) -> Vec<String> {
+        self.iter().filter(|(known, _)| *known == name).map(|(_, value)| value.to_owned()).collect()
     }
 
     /// Names and values in their order.

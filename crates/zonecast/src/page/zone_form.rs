@@ -117,16 +117,13 @@ async fn new_form(
     status: StatusCode,
 ) -> Shown {
     let kinds = kinds();
-    let wanted = fields.given("provider").or_else(|| fields.given("type"));
-    let chosen = kinds.iter().find(|kind| Some(kind.name) == wanted.as_deref());
-    let chosen = chosen.or_else(|| kinds.iter().find(|kind| kind.name != EMBEDDED)).or(kinds.first());
-    let Some(chosen) = chosen else { return Err(Problem::new(503, "this build knows no provider").into()) };
+    let chosen = chosen_kind(fields)?;
     let name = Input::text("name", "Zone", fields.get("name"))
         .required(true)
         .hint("example.com or 2.0.192.in-addr.arpa")
         .help("as the provider has it; a final dot does not matter");
     let mut inputs = vec![name];
-    inputs.extend(connection_input(visit, chosen, fields));
+    inputs.extend(connection_input(visit, &chosen, fields));
     let mut typed = typed_inputs(chosen.name, |field| fields.get(&setting(field)).to_owned(), None);
     let mut policy = policy_inputs(|name| fields.get(name).to_owned());
     let summary = summary(&mut [&mut inputs, &mut typed, &mut policy], problem.as_ref());
@@ -142,6 +139,14 @@ async fn new_form(
         shell: visit.shell("Add DNS Zone", "zones").await?,
     };
     show_as(status, &page)
+}
+
+/// The type that was chosen; else the first that is not our own.
+pub fn chosen_kind(fields: &Fields) -> Result<Kind, Problem> {
+    let wanted = fields.given("provider").or_else(|| fields.given("type")).unwrap_or_default();
+    let first = || kinds().into_iter().find(|kind| kind.name != EMBEDDED);
+    let chosen = kind(&wanted).or_else(first).or_else(|| kinds().into_iter().next());
+    chosen.ok_or_else(|| Problem::new(503, "this build knows no provider"))
 }
 
 /// The errors of a problem, each at its field, whichever group that stands in.
@@ -171,7 +176,8 @@ fn connection_input(visit: &Visit, kind: &Kind, fields: &Fields) -> Option<Input
     (input.options.len() > 1).then_some(input)
 }
 
-fn setting(field: &Field) -> String {
+/// What a provider's field is called in a form.
+pub fn setting(field: &Field) -> String {
     format!("settings.{}", field.name)
 }
 

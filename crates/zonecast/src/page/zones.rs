@@ -9,13 +9,15 @@ use crate::service::plan::{self, PlanView};
 use crate::service::view::{TestView, ZoneView};
 use crate::service::zone_file::{self, ZoneRecordView};
 use crate::service::zones::{self, ListZones};
-use crate::service::{Expected, pause as pausing, zone_work};
+use crate::service::{Expected, dnssec, drift, pause as pausing, zone_work};
 use askama::Template;
 use axum::response::Response;
 use zonecast_providers::fields::{kind, kinds};
 
 /// Zones on one page.
 const PAGE: usize = 50;
+/// Differences counted on the page of a zone.
+const DRIFT_COUNTED: usize = 100;
 
 /// A zone as rows and headings show it.
 pub struct ZoneRow {
@@ -117,18 +119,23 @@ struct ZonePage {
     settings: Vec<(String, String)>,
     policy: Vec<(&'static str, String)>,
     held: usize,
+    drifted: usize,
+    tells_keys: bool,
 }
 
 /// One zone.
 pub async fn show_zone(visit: Visit, Id(id): Id) -> Shown {
     let view = zones::get(&visit, id)?;
     let held = crate::service::trouble::held_in(&visit, id).await?;
+    let drifted = drift::list(&visit, Some(id), DRIFT_COUNTED, None).await?.items.len();
     show(&ZonePage {
         zone: ZoneRow::from(&view),
         connection_state: Badge::of(&view.connection_state),
         settings: settings(&view),
         policy: policy(&view),
         held,
+        drifted,
+        tells_keys: dnssec::can_tell(&visit, id)?,
         shell: visit.shell(&format!("Zone {}", view.name_unicode), "zones").await?,
         view,
     })

@@ -24,6 +24,15 @@ pub fn list(app: &App) -> Vec<ConnectionView> {
     view.connections.values().map(|entry| view_of(&entry.row, &view)).collect()
 }
 
+/// Those at whose service a zone can be made.
+pub fn that_make_zones(app: &App) -> Vec<ConnectionView> {
+    let view = app.catalog.view();
+    let able = |entry: &&std::sync::Arc<crate::catalog::ConnectionEntry>| {
+        entry.provider.as_ref().is_ok_and(|provider| provider.capabilities().zones)
+    };
+    view.connections.values().filter(able).map(|entry| view_of(&entry.row, &view)).collect()
+}
+
 /// One connection.
 pub async fn get(app: &App, id: i64) -> Result<ConnectionView, Problem> {
     let row = row(app, id).await?;

@@ -157,7 +157,7 @@ pub async fn list(app: &App, query: &ListHosts) -> Result<Page<HostView>, Proble
 
 /// What is looked for in the form names are stored in; a name in national script is found by whole
 /// labels only, for a part of one has no ASCII form.
-fn ascii(search: &str) -> String {
+pub(super) fn ascii(search: &str) -> String {
     match Name::parse(search) {
         Ok(name) if !search.is_ascii() => name.to_string(),
         _ => search.to_owned(),

@@ -25,6 +25,8 @@ pub struct ListJobs {
     pub host_id: Option<i64>,
     /// About this record.
     pub record_id: Option<i64>,
+    /// About this domain.
+    pub domain_id: Option<i64>,
     /// Items on a page.
     pub limit: usize,
     /// Where the page begins.
@@ -38,10 +40,11 @@ pub async fn list(app: &App, query: &ListJobs) -> Result<Page<JobView>, Problem>
     errors.into_result(())?;
     let host = query.host_id.map(|id| OwnerId { kind: OwnerKind::Host, id });
     let record = query.record_id.map(|id| OwnerId { kind: OwnerKind::Record, id });
+    let domain = query.domain_id.map(|id| OwnerId { kind: OwnerKind::Domain, id });
     let filter = JobFilter {
         state: query.state.clone().unwrap_or_default(),
         kind: query.kind.clone().unwrap_or_default(),
-        owner: host.or(record),
+        owner: host.or(record).or(domain),
     };
     let rows = app.store.jobs(&filter, (before > 0).then_some(before), query.limit + 1).await?;
     let (rows, next_cursor) = super::cut(rows, query.limit, |row| row.id);

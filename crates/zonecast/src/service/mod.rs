@@ -10,7 +10,9 @@
 
 pub mod audit;
 pub mod connections;
+pub mod dnssec;
 pub mod domains;
+pub mod drift;
 pub mod explain;
 pub mod forms;
 pub mod forms_domains;

@@ -1,7 +1,7 @@
 //! How a wish is stored: matched with the zones in force, and matched again as long as they change.
 //!
 //! The store refuses a write whose matching is older than the zones (`StaleEpoch`); then the catalog
-//! is read again and the write built anew, a few times. Whoever gets `Ok` may answer "202": what was
+//! is read again and the write built anew. Whoever gets `Ok` may answer "202": what was
 //! answered is never lost.
 
 use super::Caller;
@@ -9,6 +9,7 @@ use crate::app::App;
 use crate::catalog::View;
 use crate::problem::Problem;
 use serde::{Deserialize, Serialize};
+use std::time::{Duration, Instant};
 use zonecast_store::{
     ClaimRow, NewAudit, NewClaim, NewJob, OwnerId, OwnerWrite, Priority, Remember, StoreError, WriteContext,
     WriteResult, Written,
@@ -16,6 +17,8 @@ use zonecast_store::{
 
 /// How often a write is tried that meets somebody else's.
 pub const TRIES: usize = 5;
+/// How long a wish is matched again because zones keep coming: each time costs what changed.
+const MATCHING: Duration = Duration::from_secs(10);
 
 /// The words by which a lost race is known inside this module's callers.
 const CHANGED: &str = "it was changed meanwhile";
@@ -75,7 +78,8 @@ pub async fn many(
     build: impl Fn(&View) -> Result<Vec<OwnerWrite>, Problem>,
 ) -> Result<Written, Problem> {
     let mut view = app.catalog.view();
-    for _ in 0..TRIES {
+    let begun = Instant::now();
+    while begun.elapsed() < MATCHING {
         let writes = build(&view)?;
         match store(app, wish, &writes, view.epoch).await {
             Err(StoreError::StaleEpoch { .. }) => view = app.catalog.reload().await?,

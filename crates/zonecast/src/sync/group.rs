@@ -4,14 +4,14 @@
 //! so that the next change pays nothing for it. A worker that cannot get the lease ends too: whoever
 //! holds it does the work.
 
-use super::rhythm::Rhythm;
+use super::queue::{Next, Queue};
 use super::{Inner, lock, node, pass, trouble};
 use crate::catalog::ZoneEntry;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use zonecast_core::Errand;
 use zonecast_providers::ZoneRef;
-use zonecast_store::{DirtyGroup, Lease, StoreError};
+use zonecast_store::{Lease, StoreError};
 
 /// A lease this process has, and until when the writes of its last holder may still arrive.
 #[derive(Clone)]
@@ -94,28 +94,20 @@ async fn work_off(inner: &Arc<Inner>, group: &str) -> Result<(), StoreError> {
         inner.pause(Duration::from_millis(inner.config.engine.poll_millis)).await;
         return Ok(());
     };
-    let mut last_zone = 0;
-    let mut rhythm = Rhythm::default();
+    let mut queue = Queue::default();
     while !inner.is_stopping() {
         let now = inner.store.now().await?;
-        let due = inner.store.dirty_groups(now).await?;
-        let mut zones: Vec<_> = due.into_iter().filter(|zone| zone.budget_group == group).collect();
-        if zones.is_empty() {
-            return Ok(());
-        }
-        // The most urgent first; among equals, the one after the one that had its turn.
-        zones.sort_by_key(|zone| (zone.priority, zone.zone_id <= last_zone, zone.zone_id));
-        rhythm.keep(|id| zones.iter().any(|zone| zone.zone_id == id));
-        let begins = Instant::now();
-        let rest = |zone: &&DirtyGroup| rhythm.rest(zone.zone_id, zone.count, begins);
-        let Some(next) = zones.iter().find(|zone| rest(zone).is_zero()) else {
-            inner.pause(zones.iter().map(|zone| rest(&zone)).min().unwrap_or_default().min(SHORT_NAP)).await;
-            continue;
+        let last_zone = match queue.next(inner, group, now).await? {
+            Next::Nothing => return Ok(()),
+            Next::Rest(rest) => {
+                inner.pause(rest.min(SHORT_NAP)).await;
+                continue;
+            }
+            Next::Zone(id) => id,
         };
-        last_zone = next.zone_id;
-        rhythm.begins(last_zone, begins);
         let view = inner.catalog.view();
         let Some(zone) = view.zone(last_zone).cloned() else {
+            queue.forget();
             inner.catalog.reload().await?;
             continue;
         };
@@ -124,6 +116,7 @@ async fn work_off(inner: &Arc<Inner>, group: &str) -> Result<(), StoreError> {
         let trouble = pass::run(&mut turn, now).await?;
         inner.signal_ended();
         if let Some(trouble) = trouble {
+            queue.forget();
             trouble::note(&turn, trouble, now).await?;
         }
         lease = turn.lease;

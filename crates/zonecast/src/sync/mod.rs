@@ -20,6 +20,7 @@ mod make_zone;
 mod node;
 mod outcome;
 mod pass;
+mod queue;
 mod rematch;
 mod removal;
 mod rhythm;
@@ -179,9 +180,14 @@ impl Inner {
     }
 }
 
+/// What looking for work costs is rested for, twice, between these.
+const SHORTEST_REST: Duration = Duration::from_millis(5);
+const LONGEST_REST: Duration = Duration::from_millis(200);
+
 /// Looks for groups with due names and gives each its worker.
 async fn schedule(inner: Arc<Inner>) {
     while !inner.is_stopping() {
+        let begun = Instant::now();
         let wait = match start_due_groups(&inner).await {
             Ok(wait) => wait,
             Err(error) => {
@@ -189,6 +195,11 @@ async fn schedule(inner: Arc<Inner>) {
                 Duration::from_millis(inner.config.engine.poll_millis)
             }
         };
+        // A look costs a step for each due zone: with many of them, wishes that come fast share one.
+        let rest = begun.elapsed().mul_f32(2.0).min(LONGEST_REST);
+        if rest > SHORTEST_REST {
+            inner.pause(rest).await;
+        }
         let _ = tokio::time::timeout(wait, inner.work.notified()).await;
     }
 }

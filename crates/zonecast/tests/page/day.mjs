@@ -159,7 +159,7 @@ const editing = async (page) => {
     await toast(page, "status").getByText("bücher.example is forgotten").waitFor();
 };
 
-const places = ["/login", "/", "/zones", "/zones/new", "/zones/1", "/zones/1/edit", "/zones/1/delete", "/zones/1/plan", "/zones/1/records",
+const places = ["/login", "/", "/zones", "/zones/new", "/zones/1", "/zones/1/edit", "/zones/1/delete", "/zones/1/plan", "/zones/1/records", "/zones/1/dnssec", "/drift",
     "/hosts", "/hosts/1", "/hosts/new", "/hosts/1/edit", "/hosts/1/delete", "/jobs", "/jobs/1", "/trouble", "/connections",
     "/connections/1/edit", "/explain?name=vm-1.example.com", "/audit", "/zones/77"];
 

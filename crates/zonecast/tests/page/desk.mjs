@@ -30,7 +30,8 @@ export const open = async (options = {}) => {
     page.on("console", (message) => {
         const text = message.text();
         // A refused form is a 422, a page that is not there a 404; Chromium calls each an error.
-        const refused = /status of (401|404|409|412|422)/.test(text);
+        // A look that a table takes by itself is cut off when one goes to another page.
+        const refused = /status of (401|404|409|412|422)|htmx:error: Failed to fetch/.test(text);
         if (message.type() === "error" && !refused) notes.push(`console: ${text}`);
     });
     page.on("response", async (response) => {
@@ -63,6 +64,12 @@ const input = readline.createInterface({ input: process.stdin })[Symbol.asyncIte
 export const ask = async (word) => {
     console.log(`@${word}`);
     must((await input.next()).value === "done", `${word} was not done`);
+};
+
+/** What stands in a zone at the server, by transfer. */
+export const zone = async (name) => {
+    console.log(`@zone ${name}`);
+    return JSON.parse((await input.next()).value);
 };
 
 /** No wrong colours, names, roles or orders, by axe. */

@@ -19,7 +19,7 @@ fn borrowed<'a>(fields: &'a [(&'static str, String)]) -> Vec<(&'a str, &'a str)>
 }
 
 /// The message at a field, by the element that describes it.
-fn error_at<'a>(html: &'a str, id: &str) -> &'a str {
+pub fn error_at<'a>(html: &'a str, id: &str) -> &'a str {
     let named = format!("aria-describedby=\"{id}-error");
     assert!(html.contains(&named), "no field is described by {id}-error");
     let start = html.find(&format!("id=\"{id}-error\">")).expect("its message");
@@ -56,7 +56,7 @@ async fn a_secret_is_in_no_page() {
     let refused = visitor.post("/zones", &borrowed(&wrong)).await;
     assert_eq!(refused.status, 422);
     assert!(refused.text.contains("value=\"not a name\"") && !refused.text.contains(CANARY));
-    for path in ["/zones/new/fields", "/zones/new/test"] {
+    for path in ["/zones/new/fields", "/zones/new/test", "/connections/new/fields", "/connections"] {
         assert!(!visitor.post(path, &borrowed(&zone(CANARY))).await.text.contains(CANARY), "{path}");
     }
     let added = visitor.post("/zones", &borrowed(&zone(CANARY))).await;

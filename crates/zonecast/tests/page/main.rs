@@ -3,10 +3,13 @@
 
 #![allow(missing_docs, reason = "a test binary")]
 
+mod acceptance;
 mod browser;
 #[path = "../scenarios/daemon.rs"]
 #[allow(dead_code, reason = "the scenarios use the rest")]
 mod daemon;
 mod doors;
 mod forms;
+mod screens;
 mod site;
+mod zone_look;

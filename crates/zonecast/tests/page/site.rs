@@ -1,9 +1,11 @@
 //! A daemon in this process and a client that walks through its page.
 
+use crate::daemon::PATIENCE;
 use reqwest::header::HeaderMap;
 use reqwest::{Client, RequestBuilder, StatusCode};
 use std::net::SocketAddr;
 use std::sync::Once;
+use std::time::{Duration, Instant};
 use zonecast::app::App;
 use zonecast::config::Config;
 use zonecast::daemon::{Daemon, Roles};
@@ -120,6 +122,16 @@ pub async fn send(request: RequestBuilder) -> Reply {
     let response = request.send().await.unwrap();
     let (status, headers) = (response.status(), response.headers().clone());
     Reply { status, headers, text: response.text().await.unwrap() }
+}
+
+/// Waits until something is true.
+pub async fn until(what: &str, mut is_true: impl AsyncFnMut() -> bool) {
+    let end = Instant::now() + PATIENCE;
+    let mut breath = tokio::time::interval(Duration::from_millis(10));
+    while !is_true().await {
+        assert!(Instant::now() < end, "waited {PATIENCE:?} for {what}");
+        breath.tick().await;
+    }
 }
 
 /// A body as browsers send it.

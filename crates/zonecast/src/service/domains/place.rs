@@ -12,9 +12,7 @@ use crate::service::write::audit;
 use crate::settings::DomainOptions;
 use crate::settings::{Managed, ZoneSettings};
 use serde_json::{Map, Value, json};
-use std::sync::Arc;
 use std::time::{Duration, Instant};
-use zonecast_core::Name;
 use zonecast_providers::ZoneRef;
 use zonecast_store::{DomainRow, StoreError, ZoneRow};
 
@@ -25,7 +23,7 @@ pub(super) async fn settle(app: &App, caller: &Caller, row: &DomainRow) -> Resul
     for (index, id) in options.create_at.iter().enumerate() {
         let view = app.catalog.view();
         let connection = view.connections.get(id).ok_or_else(|| no_connection(index, *id))?;
-        if of_name(&view, &row.name).any(|zone| zone.row.connection_id == *id) {
+        if view.zones_named(&row.name).any(|zone| zone.row.connection_id == *id) {
             continue;
         }
         changed |= add(app, caller, row, &options, connection).await?;
@@ -35,7 +33,7 @@ pub(super) async fn settle(app: &App, caller: &Caller, row: &DomainRow) -> Resul
     }
     let view = app.catalog.view();
     let mut managed = false;
-    for zone in of_name(&view, &row.name) {
+    for zone in view.zones_named(&row.name) {
         managed |= manage(app, caller, zone, &options).await?;
     }
     if managed {
@@ -49,7 +47,7 @@ pub(super) fn check(view: &View, row: &DomainRow) -> Result<(), Problem> {
     let options = DomainOptions::of(row);
     for (index, id) in options.create_at.iter().enumerate() {
         let connection = view.connections.get(id).ok_or_else(|| no_connection(index, *id))?;
-        let there = of_name(view, &row.name).any(|zone| zone.row.connection_id == *id);
+        let there = view.zones_named(&row.name).any(|zone| zone.row.connection_id == *id);
         let able = connection.provider.as_ref().is_ok_and(|provider| provider.capabilities().zones);
         if !there && !able {
             return Err(Problem::conflict(
@@ -66,11 +64,6 @@ pub(super) fn check(view: &View, row: &DomainRow) -> Result<(), Problem> {
 
 fn no_connection(index: usize, id: i64) -> Problem {
     Problem::field(format!("/create_at/{index}"), format!("there is no connection {id}"))
-}
-
-/// The zones of just this name.
-fn of_name<'a>(view: &'a View, name: &'a Name) -> impl Iterator<Item = &'a Arc<ZoneEntry>> {
-    view.zones.values().filter(move |zone| zone.row.name == *name && zone.row.state != "deleting")
 }
 
 async fn add(

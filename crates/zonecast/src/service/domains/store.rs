@@ -7,6 +7,7 @@ use super::{limits, place};
 use crate::app::App;
 use crate::catalog::View;
 use crate::problem::Problem;
+use crate::service::hosts::ascii;
 use crate::service::input::{Errors, Form};
 use crate::service::touch::touched;
 use crate::service::write::{self, Wish, as_new};
@@ -48,7 +49,7 @@ pub async fn list(app: &App, query: &ListDomains) -> Result<Page<DomainView>, Pr
     };
     errors.into_result(())?;
     let filter = DomainFilter {
-        search: query.search.clone().unwrap_or_default(),
+        search: query.search.as_deref().map(ascii).unwrap_or_default(),
         state: query.state.clone().unwrap_or_default(),
         below: exact.clone(),
         ..DomainFilter::default()
@@ -119,7 +120,7 @@ fn new_write(view: &View, mut row: DomainRow) -> OwnerWrite {
 
 /// A managed SOA is no claim, so its name is raised by hand.
 fn touch_apex(view: &View, row: &DomainRow, touched: &mut Vec<(i64, Name)>) {
-    let managed = view.zones.values().filter(|zone| zone.row.name == row.name && zone.settings.manage_ns_soa);
+    let managed = view.zones_named(&row.name).filter(|zone| zone.settings.manage_ns_soa);
     touched.extend(managed.map(|zone| (zone.row.id, row.name.clone())));
     touched.sort_unstable();
     touched.dedup();

@@ -49,6 +49,10 @@ pub struct DomainView {
     /// What there is to tell its owner: one line per zone that is synchronised, one per record that is
     /// not, naming it (S4.44-46).
     pub messages: Vec<String>,
+    /// The same with what each line means; for callers inside this process.
+    #[serde(skip)]
+    #[schema(ignore)]
+    pub told: Vec<Told>,
     /// No zone fits its name.
     pub no_matching_zone: bool,
     /// When it was added.
@@ -160,6 +164,7 @@ fn view_of(
         synced: row.synced,
         synchronised,
         messages,
+        told: story,
         no_matching_zone: places(view, &row.name, RecordType::A, None).next().is_none(),
         created_at: time(row.created_at),
         updated_at: time(row.updated_at),
