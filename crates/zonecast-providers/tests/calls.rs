@@ -103,6 +103,7 @@ fn counting(upstream: SocketAddr) -> (SocketAddr, Arc<AtomicUsize>) {
     std::thread::spawn(move || {
         for client in listener.incoming().flatten() {
             let (server, counted) = (TcpStream::connect(upstream).unwrap(), counted.clone());
+            let _ = (server.set_nodelay(true), client.set_nodelay(true));
             let (mut down, mut up) = (server.try_clone().unwrap(), client.try_clone().unwrap());
             std::thread::spawn(move || {
                 let _ = std::io::copy(&mut down, &mut up);
@@ -146,12 +147,16 @@ async fn a_thousand_hosts_over_dns() {
         provider.list(&zone).await.unwrap();
         let looks = counted.load(Ordering::Relaxed) - list;
         say(title, all - looks, 4, 8, took, "one transfer, 2 updates of 500 names, 1 look");
+        // Straight to the server; the first look of a connection learns what the zone is like.
+        let provider = connected(stage.addr(), &stage.key);
+        provider.list(&zone).await.unwrap();
         let few: Vec<Name> = (0..3).map(|n| host(&zone, n).name).collect();
+        provider.read(&zone, &few).await.unwrap();
         let start = Instant::now();
         assert_eq!(provider.read(&zone, &few).await.unwrap().rrsets.len(), 3);
-        eprintln!("{title:20} three of {HOSTS} names read in {:.1?}", start.elapsed());
+        let narrow = start.elapsed();
         let start = Instant::now();
         provider.list(&zone).await.unwrap();
-        eprintln!("{title:20} all of them listed in {:.1?}", start.elapsed());
+        eprintln!("{title:20} three names read in {narrow:.1?}, all {HOSTS} in {:.1?}", start.elapsed());
     }
 }
