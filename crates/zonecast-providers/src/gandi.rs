@@ -141,9 +141,8 @@ impl Gandi {
     }
 
     async fn write(&self, zone: &ZoneRef, request: RequestBuilder) -> Result<(), Refused> {
-        let written =
-            self.rest.write(zone, request, |answer| answer["message"].is_string()).await.map(|_| ());
-        written.map_err(|mut refused| {
+        let written = self.rest.write(zone, request, is_yes).await;
+        written.map(|_| ()).map_err(|mut refused| {
             if refused.status == 409 {
                 refused.error.class = ErrorClass::Conflict;
             }
@@ -172,6 +171,11 @@ impl Gandi {
             )),
         }
     }
+}
+
+/// `{"message": "DNS Record Created"}`. A refusal has a message as well, with code and cause beside it.
+fn is_yes(answer: &Value) -> bool {
+    answer["message"].is_string() && ["code", "cause", "errors"].iter().all(|key| answer[*key].is_null())
 }
 
 /// Adds what Gandi's words leave unsaid.

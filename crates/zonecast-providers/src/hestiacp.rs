@@ -9,8 +9,8 @@
 //! - Success does not mean that it is served: the name server's refusal is ignored. What it would
 //!   refuse (a CNAME beside anything, an empty text) is refused here, every write is listed
 //!   afterwards, and `refresh` writes the zone out again.
-//! - Many additions are appended to the file and written out once; many removals are one replaced
-//!   file. A HestiaCP that sends its zones to others learns nothing of either, so there, and where
+//! - Some additions are appended to the file and written out once; many, and many removals, are one
+//!   replaced file. A HestiaCP that sends its zones to others learns nothing of either, so there, and where
 //!   the key may not, each line is a call of its own.
 //! - Both listings drop backslashes. A file is replaced only when no line that stays could have one.
 //! - The last A and the last NS of a zone cannot be removed by command, only by a replaced file.

@@ -76,6 +76,15 @@ async fn many_lines_are_appended_and_written_out_once() {
 }
 
 #[tokio::test]
+async fn a_great_many_lines_are_one_file() {
+    let server = server().await;
+    let provider = connected(&url(&server), login(By::AccessKey));
+    all_done(&apply(&provider, &many(200)).await);
+    assert_eq!(server.writes(), ["v-make-tmp-file", "v-insert-dns-records", "v-rebuild-dns-domain"]);
+    assert_eq!(dig(server.dns_addr(), "h199.rec.test", "A").unwrap().texts("A"), ["192.0.2.199"]);
+}
+
+#[tokio::test]
 async fn many_removals_are_one_file_unless_a_line_could_lose_a_backslash() {
     for text in [false, true] {
         let server = server().await;

@@ -1,4 +1,4 @@
-//! Clients nobody here wrote judge the stand-ins, and one more stand-in judges our adapter.
+//! Clients nobody here wrote judge the stand-ins, and two more stand-ins judge our adapter.
 //!
 //! Cloudflare's SDK, Amazon's boto3 and octoDNS with its plugins are installed once into a folder of
 //! their own outside the clone (`$ZONECAST_CACHE`, else `~/.cache/zonecast`), and then talk to loopback
@@ -23,7 +23,11 @@ fn judges() -> PathBuf {
 /// said aloud, where they cannot be had.
 fn python() -> Option<&'static Path> {
     static PYTHON: OnceLock<Result<PathBuf, String>> = OnceLock::new();
-    match PYTHON.get_or_init(install) {
+    said(PYTHON.get_or_init(|| install("judges", "requirements.txt")))
+}
+
+fn said(installed: &'static Result<PathBuf, String>) -> Option<&'static Path> {
+    match installed {
         Ok(python) => Some(python),
         Err(words) => {
             skip(&format!("no judges from PyPI: {words}"));
@@ -32,18 +36,19 @@ fn python() -> Option<&'static Path> {
     }
 }
 
-fn install() -> Result<PathBuf, String> {
-    let cache = cache();
-    let pins = std::fs::read_to_string(judges().join("requirements.txt")).unwrap();
-    let lock = std::fs::File::create(cache.join("judges.lock")).unwrap();
+/// A folder of this name in the cache with what the file asks for; gives its Python.
+fn install(name: &str, requirements: &str) -> Result<PathBuf, String> {
+    let (cache, requirements) = (cache(), judges().join(requirements));
+    let pins = std::fs::read_to_string(&requirements).unwrap();
+    let lock = std::fs::File::create(cache.join(format!("{name}.lock"))).unwrap();
     lock.lock().unwrap();
-    let (folder, done) = (cache.join("judges"), cache.join("judges/installed.txt"));
+    let (folder, done) = (cache.join(name), cache.join(name).join("installed.txt"));
     if std::fs::read_to_string(&done).ok().as_ref() != Some(&pins) {
         let _ = std::fs::remove_dir_all(&folder);
         run(Command::new("python3").args(["-m", "venv"]).arg(&folder))?;
         let mut pip = Command::new(folder.join("bin/pip"));
         pip.args(["install", "--quiet", "--disable-pip-version-check", "--retries", "2", "-r"]);
-        run(pip.arg(judges().join("requirements.txt")))?;
+        run(pip.arg(&requirements))?;
         std::fs::write(&done, pins).unwrap();
     }
     Ok(folder.join("bin/python"))
@@ -205,11 +210,35 @@ async fn our_adapter_keeps_a_zone_at_moto() {
     let Some(python) = python() else { return };
     let port = free_port().to_string();
     let mut command = Command::new(python);
-    command.args(["-m", "moto.server", "-H", "127.0.0.1", "-p", &port]).stdin(Stdio::null());
-    let server = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
-    let _server = Server(server);
+    command.args(["-m", "moto.server", "-H", "127.0.0.1", "-p", &port]);
+    at_an_emulator("moto", command, &port).await;
+}
+
+/// A second opinion: its changes are PENDING first, and a change it does not know is no change. It asks
+/// for another botocore than moto, so it lives in a folder of its own.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn our_adapter_keeps_a_zone_at_ministack() {
+    static PYTHON: OnceLock<Result<PathBuf, String>> = OnceLock::new();
+    let Some(python) = said(PYTHON.get_or_init(|| install("ministack", "ministack.txt"))) else { return };
+    let port = free_port().to_string();
+    let mut command = Command::new(python.with_file_name("ministack"));
+    // Without these it listens on every address.
+    for (name, value) in [
+        ("MINISTACK_HOST", "127.0.0.1"),
+        ("BIND_HOST", "127.0.0.1"),
+        ("GATEWAY_PORT", &port),
+        ("EDGE_PORT", &port),
+    ] {
+        command.env(name, value);
+    }
+    at_an_emulator("ministack", command, &port).await;
+}
+
+async fn at_an_emulator(who: &str, mut command: Command, port: &str) {
+    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    let _server = Server(command.spawn().unwrap());
     let address = format!("127.0.0.1:{port}");
-    until("moto to answer", std::time::Duration::from_secs(60), || {
+    until(&format!("{who} to answer"), std::time::Duration::from_secs(60), || {
         std::net::TcpStream::connect(&address).is_ok()
     });
     let settings = serde_json::json!({
@@ -226,7 +255,7 @@ async fn our_adapter_keeps_a_zone_at_moto() {
     let id = provider.create_zone(&zone, &seed).await.unwrap().unwrap();
     assert_eq!(provider.create_zone(&zone, &seed).await.unwrap(), Some(id), "made once");
     assert!(!provider.dns_servers(&zone).await.is_empty());
-    at_moto(provider.as_ref(), &zone).await;
+    a_zone_is_kept(provider.as_ref(), &zone).await;
     let report = provider.test(&zone).await;
     assert!(report.ok && report.zone_matches, "{report:?}");
     provider.delete_zone(&zone).await.unwrap();
@@ -234,7 +263,7 @@ async fn our_adapter_keeps_a_zone_at_moto() {
     assert!(!provider.test(&zone).await.ok);
 }
 
-async fn at_moto(provider: &dyn Provider, zone: &ZoneRef) {
+async fn a_zone_is_kept(provider: &dyn Provider, zone: &ZoneRef) {
     let set = |owner: &str, rtype: RecordType, values: &[&str]| {
         let values = values.iter().map(|value| RecordData::parse(rtype, value).unwrap()).collect();
         RRset::new(Name::parse(owner).unwrap(), rtype, Ttl::DEFAULT, values)

@@ -1,4 +1,4 @@
-//! What is common to the smaller REST services: Test's findings, faults, pages, zones. Each at a
+//! What is common to the smaller REST services: Test's findings, pages, zones. Each at a
 //! stand-in that refuses what the real one refuses.
 
 mod stages;
@@ -6,20 +6,13 @@ mod stages;
 use serde_json::Value;
 use stages::rest::{DESEC, DIGITALOCEAN, GANDI, GODADDY, HETZNER, Service};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
-use zonecast_core::{Change, Name, Observed, RRset, RecordData, RecordType, Ttl};
-use zonecast_providers::{ErrorClass, Outcome, Provider, ZoneRef, ZoneSeed};
-use zonecast_testbed::{Canned, FakeRest, Fault, FaultProxy};
+use zonecast_core::{Name, RecordType};
+use zonecast_providers::{ErrorClass, Provider, ZoneRef, ZoneSeed};
 
 const ALL: [&Service; 5] = [&DESEC, &HETZNER, &GANDI, &DIGITALOCEAN, &GODADDY];
 
 fn zone() -> ZoneRef {
     ZoneRef::new(Name::parse("example.test").unwrap())
-}
-
-fn set(owner: &str, rtype: RecordType, values: &[&str]) -> RRset {
-    let values = values.iter().map(|value| RecordData::parse(rtype, value).unwrap()).collect();
-    RRset::new(Name::parse(owner).unwrap(), rtype, Ttl::from_seconds(3_600).unwrap(), values)
 }
 
 fn connected(service: &Service, url: &str, token: &str) -> Arc<dyn Provider> {
@@ -59,93 +52,6 @@ async fn the_test_says_which_part_is_wrong() {
         }
         assert_eq!(fake.lines("example.test"), before, "{}: Test changes nothing", service.kind);
     }
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn faults_are_told_apart_and_nothing_is_read_into_them() {
-    for service in ALL {
-        let fake = (service.start)();
-        fake.create_zone("example.test");
-        fake.put("example.test", "www", "A", 3_600, &["192.0.2.1"]);
-        let proxy = FaultProxy::start(fake.addr());
-        let url = format!("{}{}", proxy.url(), fake.base());
-        let settings = (service.settings)(&url, fake.token());
-        let secret = halves(&settings).remove(0);
-        let words = format!(r#"{{"message":"you sent {secret}","detail":"you sent {secret}"}}"#);
-        let quiet = |seconds| ErrorClass::RateLimited { retry_after: Some(Duration::from_secs(seconds)) };
-        let nothing = Fault::Answer(Canned::new(200, ""));
-        let faults = [
-            (Fault::Refuse, ErrorClass::Transient),
-            (Fault::CutAfter(40), ErrorClass::Transient),
-            (Fault::LoseAnswer, ErrorClass::Transient),
-            (Fault::Answer(Canned::json(401, &words)), ErrorClass::Unauthorized),
-            (Fault::Answer(Canned::json(403, &words)), ErrorClass::Forbidden),
-            (Fault::Answer(Canned::html(403)), ErrorClass::Forbidden),
-            (Fault::Answer(Canned::json(404, &words)), ErrorClass::NoSuchZone),
-            (Fault::Answer(Canned::too_many("7")), quiet(7)),
-            (Fault::Answer(Canned::json(500, &words)), ErrorClass::Transient),
-            (Fault::Answer(Canned::json(503, &words)), ErrorClass::Transient),
-            (Fault::Answer(Canned::json(200, "[]").torn()), ErrorClass::Transient),
-            (Fault::Answer(Canned::html(200)), ErrorClass::Transient),
-            (Fault::Answer(Canned::json(200, "{}")), ErrorClass::Transient),
-            (nothing.clone(), ErrorClass::Transient),
-        ];
-        let held = [Change::Delete(set("www.example.test", RecordType::A, &["192.0.2.1"]))];
-        let before = connected(service, &fake.url(), fake.token()).list(&zone()).await.unwrap();
-        let name = Name::parse("www.example.test").unwrap();
-        let new = [Change::Create(set("new.example.test", RecordType::A, &["192.0.2.7"]))];
-        for (fault, class) in faults {
-            let provider = connected(service, &url, fake.token());
-            proxy.set(fault.clone());
-            let read = provider.read(&zone(), std::slice::from_ref(&name)).await;
-            for error in [read, provider.list(&zone()).await] {
-                let error = error.expect_err("a failed read is never an empty one");
-                assert_eq!(error.class, class, "{} {fault:?}: {error:?}", service.kind);
-                assert!(!error.message.contains(&secret), "{error:?}");
-            }
-            let gone = provider.apply(&zone(), &before, &held).await;
-            assert_ne!(gone, [Outcome::Done], "{} {fault:?}", service.kind);
-            if !matches!(fault, Fault::CutAfter(_) | Fault::LoseAnswer) {
-                assert!(fake.lines("example.test").iter().any(|line| line.0 == "www.example.test"));
-            }
-            fake.put("example.test", "www", "A", 3_600, &["192.0.2.1"]);
-            if fault == nothing && service.kind == "godaddy" {
-                // That is how it answers a PUT.
-                continue;
-            }
-            let write = provider.apply(&zone(), &Observed::default(), &new).await;
-            let (Outcome::Failed(error) | Outcome::Unknown(error)) = &write[0] else {
-                panic!("{} {fault:?}: {write:?}", service.kind)
-            };
-            assert_eq!(error.class, class, "{} {fault:?}: {error:?}", service.kind);
-            assert!(!error.message.contains(&secret), "{error:?}");
-        }
-        lost_answers(service, &fake, &proxy, &new).await;
-    }
-}
-
-/// A write whose answer is lost is unknown, and doing it again is done.
-async fn lost_answers(service: &Service, fake: &FakeRest, proxy: &FaultProxy, new: &[Change]) {
-    let url = format!("{}{}", proxy.url(), fake.base());
-    let provider = connected(service, &url, fake.token());
-    for fault in [Fault::LoseAnswer, Fault::Answer(Canned::html(504))] {
-        proxy.reset();
-        fake.put("example.test", "new", "A", 3_600, &[]);
-        for method in ["POST", "PUT", "PATCH"] {
-            proxy.rule(method, "/r", 1, fault.clone());
-        }
-        let write = provider.apply(&zone(), &Observed::default(), new).await;
-        assert!(matches!(write[..], [Outcome::Unknown(_)]), "{} {fault:?}: {write:?}", service.kind);
-        proxy.reset();
-        let again = provider.apply(&zone(), &Observed::default(), new).await;
-        assert_eq!(again, [Outcome::Done], "{} {fault:?}", service.kind);
-        let here = fake.lines("example.test").into_iter().filter(|line| line.0 == "new.example.test");
-        assert_eq!(here.count(), 1, "{}: twice is once", service.kind);
-    }
-    proxy.set(Fault::Hang);
-    let soon = ZoneRef { deadline: Instant::now() + Duration::from_millis(200), ..zone() };
-    let error = provider.list(&soon).await.unwrap_err();
-    assert!(error.class == ErrorClass::Transient && error.message.contains("in time"), "{error}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

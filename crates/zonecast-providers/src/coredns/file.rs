@@ -23,6 +23,8 @@ use zonecast_dns::{Soa, parse_zonefile, write_zonefile};
 
 /// A file larger than this is not a zone of ours.
 const FILE_MAX: u64 = 1 << 30;
+/// How often a file is read again because somebody else wrote it meanwhile.
+const READS_AGAIN: usize = 3;
 
 type Sets = BTreeMap<(Name, RecordType), RRset>;
 
@@ -65,10 +67,16 @@ impl Files {
         now.next_above(served)
     }
 
-    async fn store(&self, zone: &ZoneRef, text: String) -> Result<(), ProviderError> {
+    /// Exchanges the file; `false`: it is not the one that `token` stands for any more, and stays.
+    async fn store(
+        &self,
+        zone: &ZoneRef,
+        text: String,
+        token: Option<String>,
+    ) -> Result<bool, ProviderError> {
         let (path, zone) = (self.path(zone), zone.clone());
         let stored = tokio::task::spawn_blocking(move || {
-            replace(&path, text.as_bytes()).map_err(|error| {
+            replace(&path, text.as_bytes(), token.as_deref()).map_err(|error| {
                 let class = match error.kind() {
                     std::io::ErrorKind::PermissionDenied => ErrorClass::Forbidden,
                     std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded => ErrorClass::Quota,
@@ -85,20 +93,24 @@ impl Files {
         let turn = tokio::time::timeout_at(zone.deadline.into(), turn.lock()).await;
         let _turn =
             turn.map_err(|_| about(zone, ErrorClass::Transient, "another write took all the time"))?;
-        let Loaded { mut sets, .. } = self.load(zone).await?;
-        let before = sets.clone();
-        let outcomes = edit(zone, &mut sets, changes);
-        if sets == before {
-            return Ok(outcomes);
+        for _ in 0..READS_AGAIN {
+            let Loaded { mut sets, token } = self.load(zone).await?;
+            let before = sets.clone();
+            let outcomes = edit(zone, &mut sets, changes);
+            if sets == before {
+                return Ok(outcomes);
+            }
+            let Some(soa) = sets.get_mut(&(zone.name.clone(), RecordType::SOA)) else {
+                return Err(no_soa(zone));
+            };
+            let Some(mut fields) = Soa::from_data(&soa.values[0]) else { return Err(no_soa(zone)) };
+            fields.serial = self.next_serial(zone, fields.serial).await;
+            soa.values = vec![fields.to_data()];
+            if self.store(zone, write_zonefile(&zone.name, sets.into_values()), Some(token)).await? {
+                return Ok(outcomes);
+            }
         }
-        let Some(soa) = sets.get_mut(&(zone.name.clone(), RecordType::SOA)) else {
-            return Err(no_soa(zone));
-        };
-        let Some(mut fields) = Soa::from_data(&soa.values[0]) else { return Err(no_soa(zone)) };
-        fields.serial = self.next_serial(zone, fields.serial).await;
-        soa.values = vec![fields.to_data()];
-        self.store(zone, write_zonefile(&zone.name, sets.into_values())).await?;
-        Ok(outcomes)
+        Err(about(zone, ErrorClass::Conflict, "the file does not stand still"))
     }
 }
 
@@ -196,7 +208,7 @@ impl Provider for Files {
         let servers = seed.name_servers.iter().map(|name| RecordData::single_name(RecordType::NS, name));
         let servers = RRset::new(zone.name.clone(), RecordType::NS, Ttl::DEFAULT, servers.collect());
         let text = write_zonefile(&zone.name, [soa.to_rrset(&zone.name, Ttl::DEFAULT), servers]);
-        self.store(zone, text).await?;
+        self.store(zone, text, None).await?;
         Ok(None)
     }
 
@@ -270,8 +282,11 @@ fn load(path: &Path, zone: &ZoneRef) -> Result<Loaded, ProviderError> {
     if !sets.contains_key(&(zone.name.clone(), RecordType::SOA)) {
         return Err(no_soa(zone));
     }
-    let token = Sha256::digest(text.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect();
-    Ok(Loaded { sets, token })
+    Ok(Loaded { sets, token: token_of(text.as_bytes()) })
+}
+
+fn token_of(content: &[u8]) -> String {
+    Sha256::digest(content).iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 fn no_soa(zone: &ZoneRef) -> ProviderError {
@@ -356,8 +371,9 @@ fn judge(zone: &ZoneRef, sets: &Sets, change: &Change) -> Option<Outcome> {
     if as_read { None } else { failed(ErrorClass::Conflict, "somebody else changed it since it was read") }
 }
 
-/// Puts a file in place of another: whoever opens it sees the one or the other, whole.
-fn replace(path: &Path, content: &[u8]) -> std::io::Result<()> {
+/// Puts a file in place of another, if that is the one behind `token` still: whoever opens it sees the
+/// one or the other, whole.
+fn replace(path: &Path, content: &[u8], token: Option<&str>) -> std::io::Result<bool> {
     let directory = path.parent().unwrap_or(Path::new("."));
     let (temporary, mut file) = tempfile_in(directory)?;
     let written = (|| {
@@ -370,10 +386,13 @@ fn replace(path: &Path, content: &[u8]) -> std::io::Result<()> {
             file.set_permissions(std::fs::Permissions::from_mode(0o644))?;
         }
         file.sync_all()?;
+        if token.is_some_and(|token| std::fs::read(path).map_or(true, |now| token_of(&now) != token)) {
+            return Ok(false);
+        }
         std::fs::rename(&temporary, path)?;
-        std::fs::File::open(directory)?.sync_all()
+        std::fs::File::open(directory)?.sync_all().map(|()| true)
     })();
-    if written.is_err() {
+    if !matches!(written, Ok(true)) {
         let _ = std::fs::remove_file(&temporary);
     }
     written
@@ -392,7 +411,7 @@ fn tempfile_in(directory: &Path) -> std::io::Result<(PathBuf, std::fs::File)> {
 }
 
 /// The lock of one file, however many connections lead to it. Another process is not kept out: the
-/// values are compared with those that were read, right before the rename.
+/// file is compared with the one that was read, right before the rename.
 fn turn_of(path: &Path) -> Arc<tokio::sync::Mutex<()>> {
     static TURNS: LazyLock<Mutex<HashMap<PathBuf, Arc<tokio::sync::Mutex<()>>>>> =
         LazyLock::new(Mutex::default);

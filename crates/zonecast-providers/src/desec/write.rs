@@ -72,8 +72,8 @@ impl Desec {
     async fn patch(&self, zone: &ZoneRef, batch: &[Unit]) -> Result<(), Refused> {
         let elements: Vec<&Value> = batch.iter().flat_map(|unit| &unit.elements).collect();
         let request = self.rest.call(Method::PATCH, &Desec::path(zone, "rrsets/")).json(&elements);
-        let written = self.rest.write(zone, request, Value::is_array).await;
-        written.map(|_| ()).map_err(|mut refused| {
+        let written = self.rest.write(zone, request, is_listing).await;
+        let written = written.map_err(|mut refused| {
             // 413 speaks of the body, and parts of it may be taken.
             if refused.status == 413 {
                 refused.error.class = ErrorClass::Rejected;
@@ -83,7 +83,16 @@ impl Desec {
                 refused.error.class = ErrorClass::Conflict;
             }
             refused
-        })
+        })?;
+        match elements.iter().find(|element| !is_shown(&written, element)) {
+            None => Ok(()),
+            Some(absent) => {
+                let (name, kind) = (&absent["subname"], &absent["type"]);
+                let words = format!("{}: deSEC answered 200 and does not show {name} {kind}", zone.name);
+                let refused = Refused::local(ErrorClass::Transient, words);
+                Err(Refused { unknown: true, ..refused })
+            }
+        }
     }
 
     /// Takes the units out that the list of faults names, each with its own words. `None` where the
@@ -105,6 +114,19 @@ impl Desec {
         *batch = good;
         (!bad.is_empty()).then_some(bad)
     }
+}
+
+/// The answer to a PATCH that was taken: sets as they are now, not faults.
+fn is_listing(answer: &Value) -> bool {
+    let is_set = |set: &Value| set["type"].is_string() && set["records"].is_array();
+    answer.as_array().is_some_and(|sets| sets.iter().all(is_set))
+}
+
+/// Whether the answer shows what an element brought; a deletion leaves nothing to show.
+fn is_shown(answer: &Value, element: &Value) -> bool {
+    let same = |set: &Value| set["subname"] == element["subname"] && set["type"] == element["type"];
+    element["records"].as_array().is_some_and(Vec::is_empty)
+        || answer.as_array().is_some_and(|sets| sets.iter().any(same))
 }
 
 /// deSEC's words about one set.

@@ -18,6 +18,9 @@ use zonecast_core::RecordType;
 
 /// From this many written-out zones on, one replaced file is cheaper.
 const REPLACE_FROM: usize = 3;
+/// From this many lines that come on, too: each one appended takes half a second to a second by itself
+/// (seen 2026-11).
+const APPENDED_MAX: usize = 24;
 /// The largest file that is sent.
 const FILE_MAX: usize = 1 << 20;
 
@@ -104,7 +107,10 @@ impl HestiaCp {
             let comes = adds.iter().chain(becomes.values().flatten()).any(|new| new.data.rtype() == rtype);
             removed && !comes && !stay.iter().any(|held| held.rtype == rtype)
         };
-        let pays = becomes.len() >= REPLACE_FROM || last(RecordType::A) || last(RecordType::NS);
+        let pays = becomes.len() >= REPLACE_FROM
+            || adds.len() > APPENDED_MAX
+            || last(RecordType::A)
+            || last(RecordType::NS);
         if !pays || !stay.iter().all(|held| is_safe(held)) {
             return None;
         }

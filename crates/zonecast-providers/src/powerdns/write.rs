@@ -127,12 +127,19 @@ impl PowerDns {
         let request = self.call(Method::PATCH, &self.zone_path(zone, info)).body(body);
         let answer = match self.http.send(request, zone.deadline).await {
             Ok(answer) => answer,
-            Err(failure) => return Ended::Failed(failure.into_outcome()),
+            Err(mut failure) => {
+                failure.error = super::about(zone, failure.error);
+                return Ended::Failed(failure.into_outcome());
+            }
         };
-        let mut error = match answer.status.as_u16() {
-            200..=299 => return Ended::Done,
-            _ => self.refusal(zone, &answer),
-        };
+        if answer.status.as_u16() == 204 {
+            return Ended::Done;
+        }
+        let mut error = self.refusal(zone, &answer);
+        if answer.status.is_success() {
+            error.message.push_str(" (a write is answered with 204)");
+            return Ended::Failed(Outcome::Unknown(error));
+        }
         match answer.status.as_u16() {
             // 400 without a reason is also how a body beyond webserver-max-bodysize is answered.
             400 | 413 if units.len() == 1 => {

@@ -1,12 +1,12 @@
 //! Reading: a whole zone by AXFR, single names by questions.
 
-use super::Rfc2136;
+use super::{Known, Rfc2136};
 use crate::{ErrorClass, ProviderError, ZoneRef};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use tokio::time::timeout_at;
 use zonecast_core::{Name, Observed, ObservedRRset, ObservedValue, RecordData, RecordType, Ttl};
-use zonecast_dns::{Connection, Look, QueryError, ResponseCode, Update};
+use zonecast_dns::{Connection, ConnectionError, Look, QueryError, ResponseCode, Update};
 
 const ANY: RecordType = RecordType(255);
 const HINFO: RecordType = RecordType(13);
@@ -38,53 +38,60 @@ impl Rfc2136 {
         let mut wanted: Vec<Name> = names.iter().filter(|name| name.is_within(&zone.name)).cloned().collect();
         wanted.sort_unstable();
         wanted.dedup();
-        let known = self.known(zone);
-        let narrow = match known.size {
-            Some(size) => wanted.len() <= 16 || wanted.len() * RRSETS_PER_QUESTION <= size,
-            None => wanted.len() <= NARROW_MAX,
-        };
-        if !narrow && !known.no_transfer {
-            match self.transfer(zone).await {
-                Ok(all) => return Ok(only(all, &wanted)),
-                Err(error) if error.class != ErrorClass::Unsupported => return Err(error),
-                Err(_) => {}
-            }
+        if let Some(found) = self.read_wide(zone, &wanted).await? {
+            return Ok(found);
+        }
+        if self.known(zone).minimal {
+            return self.read_types(zone, &wanted).await;
         }
         let mut connection = self.connect(zone).await?;
         let asked = self.ask_names(zone, &mut connection, &wanted).await;
         self.put_back(connection);
         match asked? {
             Asked::All(sets) => Ok(observed(sets)),
-            // Behind a delegation only a transfer shows what the zone holds.
-            Asked::Hidden => match self.transfer(zone).await {
-                Ok(all) => Ok(only(all, &wanted)),
-                Err(mut error) => {
-                    error.message.push_str("; names at and below a delegation can only be read by transfer");
-                    Err(error)
+            Asked::Hidden => self.read_behind(zone, &wanted).await,
+            Asked::Minimal => {
+                self.learn(zone, |known| known.minimal = true);
+                match self.read_wide(zone, &wanted).await? {
+                    Some(found) => Ok(found),
+                    None => self.read_types(zone, &wanted).await,
                 }
-            },
-            // A type nobody knows is only seen in a transfer (RFC 8482 section 4.1: any subset will do).
-            Asked::Minimal => match self.transfer(zone).await {
-                Ok(all) => Ok(only(all, &wanted)),
-                Err(error) if error.class == ErrorClass::Unsupported => self.read_types(zone, &wanted).await,
-                Err(error) => Err(error),
-            },
+            }
         }
     }
 
-    /// The names by the types we know: all that can be seen where neither ANY nor a transfer shows
-    /// everything.
+    /// By transfer, where that is allowed and cheaper than questions.
+    async fn read_wide(&self, zone: &ZoneRef, wanted: &[Name]) -> Result<Option<Observed>, ProviderError> {
+        let known = self.known(zone);
+        if known.no_transfer || is_narrow(&known, wanted.len()) {
+            return Ok(None);
+        }
+        match self.transfer(zone).await {
+            Ok(all) => Ok(Some(only(all, wanted))),
+            Err(error) if error.class == ErrorClass::Unsupported => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Behind a delegation only a transfer shows what the zone holds.
+    async fn read_behind(&self, zone: &ZoneRef, wanted: &[Name]) -> Result<Observed, ProviderError> {
+        match self.transfer(zone).await {
+            Ok(all) => Ok(only(all, wanted)),
+            Err(mut error) => {
+                error.message.push_str("; names at and below a delegation can only be read by transfer");
+                Err(error)
+            }
+        }
+    }
+
+    /// The names by the types we know, and by those that were seen in the zone.
     async fn read_types(&self, zone: &ZoneRef, names: &[Name]) -> Result<Observed, ProviderError> {
         let mut connection = self.connect(zone).await?;
         let asked = self.ask_types(zone, &mut connection, names).await;
         self.put_back(connection);
         match asked? {
             Some(sets) => Ok(observed(sets)),
-            None => {
-                let words =
-                    "names at and below a delegation can only be read by transfer, and it lets us make none";
-                Err(self.error(zone, ErrorClass::Unsupported, words))
-            }
+            None => self.read_behind(zone, names).await,
         }
     }
 
@@ -100,7 +107,9 @@ impl Rfc2136 {
         let ended = ended.unwrap_or(Err(QueryError::Timeout(server)));
         match ended {
             Ok(()) => {
+                let types: BTreeSet<RecordType> = sets.keys().map(|(_, rtype)| *rtype).collect();
                 self.learn(zone, |known| known.size = Some(sets.len()));
+                self.learn_types(zone, types);
                 Ok(observed(sets))
             }
             Err(QueryError::KeyRefused { fault, .. }) => {
@@ -134,6 +143,15 @@ impl Rfc2136 {
         self.error(zone, ErrorClass::Unsupported, &words)
     }
 
+    /// Types to ask for from now on.
+    pub(super) fn learn_types(&self, zone: &ZoneRef, types: impl IntoIterator<Item = RecordType>) {
+        let more = types.into_iter().filter(|rtype| *rtype != RecordType::SOA && !TYPES.contains(&rtype.0));
+        let more: Vec<RecordType> = more.collect();
+        if !more.is_empty() {
+            self.learn(zone, |known| known.more_types.extend(more));
+        }
+    }
+
     /// Asks for the SOA: the server has the zone, speaks with authority, and knows the key.
     pub(super) async fn check_zone(
         &self,
@@ -149,7 +167,9 @@ impl Rfc2136 {
     }
 
     async fn judge_soa(&self, zone: &ZoneRef, look: &Look) -> Result<(), ProviderError> {
-        if look.rcode == ResponseCode::SERVFAIL
+        // These say nothing of the zone.
+        let mute = [ResponseCode::SERVFAIL, ResponseCode::FORMERR, ResponseCode::NOTIMP];
+        if mute.contains(&look.rcode)
             || look.fault.as_ref().is_some_and(|fault| *fault != zonecast_dns::TsigFault::Unsigned)
         {
             return Err(self.refusal(zone, "the question", look.rcode, look.fault.as_ref()));
@@ -219,16 +239,18 @@ impl Rfc2136 {
         connection: &mut Connection,
         names: &[Name],
     ) -> Result<Option<Sets>, ProviderError> {
-        let questions: Vec<(Name, RecordType)> = names
-            .iter()
-            .flat_map(|name| {
-                let soa = (*name == zone.name).then_some(RecordType::SOA);
-                TYPES.into_iter().map(RecordType).chain(soa).map(|rtype| (name.clone(), rtype))
-            })
-            .collect();
+        let types: Vec<RecordType> =
+            TYPES.into_iter().map(RecordType).chain(self.known(zone).more_types).collect();
+        let mut questions = vec![(zone.name.clone(), RecordType::SOA)];
+        for name in names {
+            let soa = (*name == zone.name).then_some(RecordType::SOA);
+            questions.extend(types.iter().copied().chain(soa).map(|rtype| (name.clone(), rtype)));
+        }
         let mut sets = Sets::new();
-        let looks = connection.look(&questions, zone.deadline).await;
-        for ((name, rtype), look) in questions.iter().zip(looks) {
+        let mut looks = connection.look(&questions, zone.deadline).await.into_iter();
+        let soa = looks.next().unwrap_or_else(|| Err(not_asked(connection)));
+        self.judge_soa(zone, &soa.map_err(|error| self.lost(zone, &error))?).await?;
+        for ((name, rtype), look) in questions.iter().skip(1).zip(looks) {
             let mut look = look.map_err(|error| self.lost(zone, &error))?;
             // A CNAME answers for every type; it is taken once, for its own.
             look.records.retain(|(_, _, data, _)| data.rtype() == *rtype);
@@ -320,6 +342,21 @@ impl Rfc2136 {
         }
         Ok(())
     }
+}
+
+/// Whether asking for so many names is cheaper than a transfer.
+fn is_narrow(known: &Known, names: usize) -> bool {
+    match (known.minimal, known.size) {
+        (true, Some(size)) => names * (TYPES.len() + known.more_types.len()) * RRSETS_PER_QUESTION <= size,
+        // The transfer also shows which types there are.
+        (true, None) => false,
+        (false, Some(size)) => names <= 16 || names * RRSETS_PER_QUESTION <= size,
+        (false, None) => names <= NARROW_MAX,
+    }
+}
+
+fn not_asked(connection: &Connection) -> ConnectionError {
+    ConnectionError::NotSent { server: connection.server(), reason: "not asked".to_owned() }
 }
 
 /// One more record. What a signer makes is left out.

@@ -36,7 +36,11 @@ impl Rfc2136 {
             ResponseCode::REFUSED => (ErrorClass::Forbidden, format!("it does not allow {asked}")),
             ResponseCode::NOTAUTH => (ErrorClass::NoSuchZone, "it is not authoritative for this zone".to_owned()),
             ResponseCode::NOTIMP => (ErrorClass::Unsupported, format!("it does not know {asked}")),
-            ResponseCode::FORMERR => (ErrorClass::Rejected, format!("it cannot read {asked}")),
+            ResponseCode::FORMERR if asked == "the update" => {
+                (ErrorClass::Rejected, format!("it cannot read {asked}"))
+            }
+            // RFC 8945 section 5.2: also the answer of a server that knows no TSIG.
+            ResponseCode::FORMERR => (ErrorClass::Unsupported, format!("it cannot read {asked}")),
             ResponseCode::NOTZONE => (ErrorClass::Rejected, "a name is not within the zone".to_owned()),
             ResponseCode::SERVFAIL => {
                 (ErrorClass::Transient, "it has a problem of its own: the zone is not loaded, or its disk".to_owned())

@@ -43,6 +43,7 @@ impl Rfc2136 {
         let outcomes = changes.iter().map(|change| refuse(zone, seen, change).map(Outcome::Failed)).collect();
         let halvings = 8 + 4 * (changes.len().max(1).ilog2() as usize + 1);
         let (seen, zone_is_open) = (seen.clone(), false);
+        self.learn_types(zone, changes.iter().map(Change::rtype));
         let mut job = Job { zone, changes, seen, outcomes, halvings, zone_is_open };
         let mut connection = match self.connect(zone).await {
             Ok(connection) => connection,

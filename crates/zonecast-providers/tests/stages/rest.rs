@@ -16,7 +16,7 @@ pub struct Service {
     /// The settings for an endpoint and a token.
     pub settings: fn(&str, &str) -> Value,
     /// The call that makes a set, as method and part of its path.
-    write: (&'static str, &'static str),
+    pub write: (&'static str, &'static str),
     shows_vital: bool,
     text_bytes_max: usize,
 }

@@ -22,31 +22,39 @@ pub struct Bed {
     pub memory: Memory,
     pub config: Config,
     folder: tempfile::TempDir,
+    /// Where connections lead, if not to the memory.
+    elsewhere: Option<Connector>,
 }
 
 impl Bed {
     pub async fn open(change: impl FnOnce(&mut Config)) -> Bed {
+        let bed = Bed::resting(None, change).await;
+        bed.app.engine.start();
+        bed
+    }
+
+    /// An engine that was not started yet, with connections to providers of other kinds.
+    pub async fn resting(elsewhere: Option<Connector>, change: impl FnOnce(&mut Config)) -> Bed {
         let folder = tempfile::tempdir().unwrap();
         let mut config = Config::default();
         config.engine.poll_millis = 20;
         change(&mut config);
         let memory = Memory::new(Guard::CompareAndSet);
-        let app = open(folder.path(), &memory, &config).await;
-        app.engine.start();
-        Bed { app, memory, config, folder }
+        let app = open(folder.path(), &memory, &config, elsewhere.clone()).await;
+        Bed { app, memory, config, folder, elsewhere }
     }
 
     /// The process ends and another one begins on the same store.
     pub async fn restart(&mut self) {
         self.app.engine.stop(Duration::from_secs(5)).await;
         self.app.store.close().await;
-        self.app = open(self.folder.path(), &self.memory, &self.config).await;
+        self.app = open(self.folder.path(), &self.memory, &self.config, self.elsewhere.clone()).await;
         self.app.engine.start();
     }
 
     /// A second process on the same store, working too.
     pub async fn neighbour(&self) -> App {
-        let app = open(self.folder.path(), &self.memory, &self.config).await;
+        let app = open(self.folder.path(), &self.memory, &self.config, self.elsewhere.clone()).await;
         app.engine.start();
         app
     }
@@ -102,12 +110,13 @@ impl Bed {
     }
 }
 
-async fn open(folder: &Path, memory: &Memory, config: &Config) -> App {
+async fn open(folder: &Path, memory: &Memory, config: &Config, elsewhere: Option<Connector>) -> App {
     let key = MasterKey::from_bytes(b"a key for a test").unwrap();
     let store = Store::open(&folder.join("zonecast.db").display().to_string(), key).await.unwrap();
     let memory = memory.clone();
-    let connector: Connector =
+    let to_memory: Connector =
         Arc::new(move |_: &ConnectionRow| Ok(Arc::new(memory.clone()) as Arc<dyn Provider>));
+    let connector = elsewhere.unwrap_or(to_memory);
     let catalog = Arc::new(Catalog::load(store.clone(), connector).await.unwrap());
     let config = Arc::new(config.clone());
     let authority = Authority::open(Arc::new(MemoryZoneStore::default())).await.unwrap();

@@ -4,6 +4,7 @@
 
 mod bed;
 mod budget;
+mod elsewhere;
 mod farewell;
 mod pause;
 mod removal;

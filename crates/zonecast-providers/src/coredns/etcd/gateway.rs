@@ -128,7 +128,9 @@ impl Gateway {
                 .json(&answer)
                 .map_err(|error| about(zone, error.class.clone(), error))?;
             if text.get("header").is_none() {
-                return Err(about(zone, ErrorClass::Transient, "etcd answered without a header"));
+                let said = self.endpoints[place].1.say(&answer.body);
+                let words = format!("etcd answered without a header: {said}");
+                return Err(about(zone, ErrorClass::Transient, words));
             }
             let found: RangeAnswer = serde_json::from_value(text).map_err(|error| {
                 about(zone, ErrorClass::Transient, format!("etcd's answer cannot be read: {error}"))
@@ -245,7 +247,9 @@ impl Gateway {
         }
         let value: Value = serde_json::from_slice(&answer.body).unwrap_or_default();
         let Some(token) = value["token"].as_str() else {
-            let error = about(zone, ErrorClass::Transient, "etcd answered a login without a token");
+            let said = self.endpoints[place].1.say(&answer.body);
+            let words = format!("etcd answered a login without a token: {said}");
+            let error = about(zone, ErrorClass::Transient, words);
             return Err(Failure { error, may_have_arrived: false });
         };
         let token = SecretString::from(token);
