@@ -12,7 +12,7 @@ use zonecast_core::{Change, Name, Observed, RRset, RecordData, RecordType, Ttl};
 use zonecast_providers::fields::{Deps, connect, validate};
 use zonecast_providers::{Outcome, Provider, ZoneRef};
 use zonecast_testbed::{
-    Bind, FakeCloudflare, FakeRest, FakeRoute53, Plan, TsigSecret, cache, free_port, skip, until,
+    Bind, FakeCloudflare, FakeRest, FakeRoute53, Plan, TsigSecret, free_port, from_pypi, skip, succeed, until,
 };
 
 fn judges() -> PathBuf {
@@ -36,29 +36,8 @@ fn said(installed: &'static Result<PathBuf, String>) -> Option<&'static Path> {
     }
 }
 
-/// A folder of this name in the cache with what the file asks for; gives its Python.
 fn install(name: &str, requirements: &str) -> Result<PathBuf, String> {
-    let (cache, requirements) = (cache(), judges().join(requirements));
-    let pins = std::fs::read_to_string(&requirements).unwrap();
-    let lock = std::fs::File::create(cache.join(format!("{name}.lock"))).unwrap();
-    lock.lock().unwrap();
-    let (folder, done) = (cache.join(name), cache.join(name).join("installed.txt"));
-    if std::fs::read_to_string(&done).ok().as_ref() != Some(&pins) {
-        let _ = std::fs::remove_dir_all(&folder);
-        run(Command::new("python3").args(["-m", "venv"]).arg(&folder))?;
-        let mut pip = Command::new(folder.join("bin/pip"));
-        pip.args(["install", "--quiet", "--disable-pip-version-check", "--retries", "2", "-r"]);
-        run(pip.arg(&requirements))?;
-        std::fs::write(&done, pins).unwrap();
-    }
-    Ok(folder.join("bin/python"))
-}
-
-fn run(command: &mut Command) -> Result<(), String> {
-    let output = command.stdin(Stdio::null()).output().map_err(|error| format!("{command:?}: {error}"))?;
-    let text =
-        format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
-    if output.status.success() { Ok(()) } else { Err(format!("{command:?} failed:\n{text}")) }
+    from_pypi(name, &judges().join(requirements))
 }
 
 /// Lets a script judge; `false` where there is no judge.
@@ -66,7 +45,7 @@ fn judge(script: &str, environment: &[(&str, &str)]) -> bool {
     let Some(python) = python() else { return false };
     let mut command = Command::new(python);
     command.arg(judges().join(script)).envs(environment.iter().copied());
-    run(&mut command).unwrap_or_else(|words| panic!("{words}"));
+    succeed(&mut command).unwrap_or_else(|words| panic!("{words}"));
     true
 }
 

@@ -27,6 +27,7 @@ mod prober;
 mod process;
 mod proxy;
 mod proxy_wire;
+mod pypi;
 mod release;
 
 pub use bind::{Bind, check_zonefile, nsupdate};
@@ -44,4 +45,5 @@ pub use postgres::Postgres;
 pub use prober::{ProbeCounts, Prober};
 pub use process::{free_port, until};
 pub use proxy::{Canned, Fault, FaultProxy, Seen};
+pub use pypi::{from_pypi, succeed};
 pub use release::Release;

@@ -10,6 +10,7 @@ mod handover;
 mod heal;
 mod nodes;
 mod quickstart;
+mod schema;
 mod secrets;
 
 /// How often something that is counted is done: a few times in `check`, many in `check --soak`.
