@@ -55,6 +55,11 @@ impl Budget {
         }
         Ok(())
     }
+
+    /// Counts calls that were made beyond those taken: the next one waits for them too.
+    pub fn charge(&mut self, calls: u64) {
+        self.next_ms += self.turn_ms * calls as f64;
+    }
 }
 
 #[cfg(test)]

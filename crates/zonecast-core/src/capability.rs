@@ -14,7 +14,7 @@ pub struct Capabilities {
     pub ttl_seconds_max: u32,
     /// Most values in one set.
     pub values_per_set_max: usize,
-    /// Most changes in one call.
+    /// Most changes to be carried out in one call's time; more are handed over in several calls.
     pub batch_changes_max: usize,
     /// Whether a call's changes happen together or not at all.
     pub atomic_batch: bool,

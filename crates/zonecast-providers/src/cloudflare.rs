@@ -394,6 +394,10 @@ impl Provider for Cloudflare {
         })
     }
 
+    fn requests(&self) -> u64 {
+        self.http.requests()
+    }
+
     fn physical_id(&self, zone: &ZoneRef) -> String {
         let id = self.id_of(zone).map_or_else(|| zone.name.to_string(), str::to_owned);
         format!("cloudflare|{}|{id}", self.identity)

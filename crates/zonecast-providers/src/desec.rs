@@ -306,6 +306,10 @@ impl Provider for Desec {
         Ok((!keys.is_empty()).then(|| Signed { state: String::new(), keys }))
     }
 
+    fn requests(&self) -> u64 {
+        self.rest.requests()
+    }
+
     fn physical_id(&self, zone: &ZoneRef) -> String {
         format!("desec|{}|{}", self.rest.identity, zone.name)
     }

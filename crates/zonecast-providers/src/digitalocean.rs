@@ -291,6 +291,10 @@ impl Provider for DigitalOcean {
         (1..=3).map(|n| format!("ns{n}.digitalocean.com")).collect()
     }
 
+    fn requests(&self) -> u64 {
+        self.rest.requests()
+    }
+
     fn physical_id(&self, zone: &ZoneRef) -> String {
         format!("digitalocean|{}|{}", self.rest.identity, zone.name)
     }

@@ -300,6 +300,10 @@ impl Provider for Gandi {
         self.rest.ask::<Vec<String>>(zone, request).await.unwrap_or_default()
     }
 
+    fn requests(&self) -> u64 {
+        self.rest.requests()
+    }
+
     fn physical_id(&self, zone: &ZoneRef) -> String {
         format!("gandi|{}|{}", self.rest.identity, zone.name)
     }

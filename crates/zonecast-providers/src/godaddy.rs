@@ -334,6 +334,10 @@ impl Provider for GoDaddy {
         domain.ok().and_then(|domain| domain.name_servers).unwrap_or_default()
     }
 
+    fn requests(&self) -> u64 {
+        self.rest.requests()
+    }
+
     fn physical_id(&self, zone: &ZoneRef) -> String {
         format!("godaddy|{}|{}", self.rest.identity, zone.name)
     }

@@ -264,6 +264,10 @@ impl Provider for HestiaCp {
         }
     }
 
+    fn requests(&self) -> u64 {
+        self.http.requests()
+    }
+
     fn physical_id(&self, zone: &ZoneRef) -> String {
         // A zone's name is taken once per server, whoever owns it.
         format!("hestiacp|{}|{}", self.identity, zone.name)

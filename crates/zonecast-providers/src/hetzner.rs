@@ -352,6 +352,10 @@ impl Provider for Hetzner {
         self.zone(zone).await.map(|info| info.servers()).unwrap_or_default()
     }
 
+    fn requests(&self) -> u64 {
+        self.rest.requests()
+    }
+
     fn physical_id(&self, zone: &ZoneRef) -> String {
         // By name: it is as unique at Hetzner as the id, and is known before the first answer.
         format!("hetzner|{}|{}", self.rest.identity, zone.name)

@@ -11,6 +11,7 @@ use crate::{ErrorClass, Outcome, ProviderError};
 use bytes::{Bytes, BytesMut};
 use reqwest::{Client, Method, RequestBuilder, Response, StatusCode, header};
 use std::error::Error;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant, SystemTime};
 
 /// The longest answer read whole. Listings are streamed and have their own bound.
@@ -25,6 +26,7 @@ pub struct Http {
     service: &'static str,
     endpoint: String,
     redactor: Redactor,
+    sent: AtomicU64,
 }
 
 /// An answer, whatever its status.
@@ -77,7 +79,12 @@ impl Http {
         };
         builder = builder.tls_backend_preconfigured(config);
         let client = builder.build().map_err(|error| format!("no HTTP client: {}", words(&error)))?;
-        Ok(Http { client, service, endpoint: endpoint.to_owned(), redactor })
+        Ok(Http { client, service, endpoint: endpoint.to_owned(), redactor, sent: AtomicU64::new(0) })
+    }
+
+    /// How many requests were sent so far.
+    pub fn requests(&self) -> u64 {
+        self.sent.load(Ordering::Relaxed)
     }
 
     /// Begins a request; the adapter adds headers and body.
@@ -114,6 +121,7 @@ impl Http {
         if left.is_zero() {
             return Err(self.failure(format!("no time was left to call {}", self.service), false));
         }
+        self.sent.fetch_add(1, Ordering::Relaxed);
         request.timeout(left).send().await.map_err(|error| self.lost(&error))
     }
 

@@ -206,6 +206,12 @@ pub trait Provider: Send + Sync {
         Err(ProviderError::new(ErrorClass::Unsupported, "this provider does not tell keys of a zone"))
     }
 
+    /// How many requests this connection has sent in its life, where one call of a method may take
+    /// several: the engine counts them against the account's budget. Zero is "one a call".
+    fn requests(&self) -> u64 {
+        0
+    }
+
     /// The zone's identity at this connection, for `physical_id`: canonical endpoint and zone id.
     fn physical_id(&self, zone: &ZoneRef) -> String;
 }

@@ -43,6 +43,8 @@ struct State {
     /// Moods for the next calls, before `mood` counts again.
     next: Vec<Mood>,
     calls: Vec<&'static str>,
+    /// How many requests more than one each call takes.
+    more_requests: u64,
 }
 
 /// The service and the connection to it in one; clones share everything.
@@ -125,6 +127,11 @@ impl Memory {
     /// The calls so far, as `read`, `list`, `apply`, `create_zone`, `delete_zone`, `test`.
     pub fn calls(&self) -> Vec<&'static str> {
         self.lock().calls.clone()
+    }
+
+    /// From now on each call takes this many requests, as at a service that takes one record a request.
+    pub fn set_requests_per_call(&self, requests: u64) {
+        self.lock().more_requests = requests.saturating_sub(1);
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -225,6 +232,11 @@ impl Provider for Memory {
         self.enter("delete_zone", zone.deadline).await?;
         self.remove_zone(&zone.name);
         Ok(())
+    }
+
+    fn requests(&self) -> u64 {
+        let state = self.lock();
+        state.calls.len() as u64 * (state.more_requests + 1)
     }
 
     fn physical_id(&self, zone: &ZoneRef) -> String {

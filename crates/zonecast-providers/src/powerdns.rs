@@ -321,6 +321,10 @@ impl Provider for PowerDns {
         self.flush(zone, names).await;
     }
 
+    fn requests(&self) -> u64 {
+        self.http.requests()
+    }
+
     fn physical_id(&self, zone: &ZoneRef) -> String {
         format!("powerdns|{}|{}", self.identity, self.id_of(zone))
     }

@@ -96,6 +96,11 @@ impl Rest {
         })
     }
 
+    /// How many requests were sent so far.
+    pub(crate) fn requests(&self) -> u64 {
+        self.http.requests()
+    }
+
     /// A request below the base.
     pub(crate) fn call(&self, method: Method, path: &str) -> RequestBuilder {
         self.http

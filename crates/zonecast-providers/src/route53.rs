@@ -362,6 +362,10 @@ impl Provider for Route53 {
         })
     }
 
+    fn requests(&self) -> u64 {
+        self.http.requests()
+    }
+
     fn physical_id(&self, zone: &ZoneRef) -> String {
         let id = self.id_of(zone).map_or_else(|| zone.name.to_string(), str::to_owned);
         format!("route53|{}|{id}", self.identity)

@@ -164,6 +164,10 @@ impl Provider for Etcd {
         self.coredns.iter().map(CoreDnsUrl::authority).collect()
     }
 
+    fn requests(&self) -> u64 {
+        self.gateway.requests()
+    }
+
     fn physical_id(&self, zone: &ZoneRef) -> String {
         format!("etcd|{}|{}|{}", self.gateway.identity(), self.path, zone.name.absolute())
     }

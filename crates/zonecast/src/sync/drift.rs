@@ -69,7 +69,7 @@ async fn compare(inner: &Arc<Inner>, zone: &ZoneEntry, now: i64) -> Result<(), S
     // Who holds the lease compares too, so that the account's budget is kept by one process. Where it
     // is not our turn, the next round looks again.
     if group::take_lease(inner, group).await?.is_none()
-        || inner.budgets.take(inner, group, Errand::Comparison).is_err()
+        || inner.budgets.take(inner, group, &zone.connection, Errand::Comparison).is_err()
     {
         return Ok(());
     }

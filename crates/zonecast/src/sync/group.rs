@@ -58,11 +58,16 @@ impl Turn {
 
     /// A turn may be further away than the lease lasts, so that is kept while waiting.
     async fn wait_for_budget(&mut self) -> Result<(), StoreError> {
-        while let Err(wait) = self.inner.budgets.take(&self.inner, &self.lease.budget_group, self.errand) {
+        while let Err(wait) = self.take_turn() {
             self.inner.pause(wait.min(LONGEST_NAP)).await;
             self.keep_lease().await?;
         }
         Ok(())
+    }
+
+    fn take_turn(&self) -> Result<(), Duration> {
+        let inner = &self.inner;
+        inner.budgets.take(inner, &self.lease.budget_group, &self.zone.connection, self.errand)
     }
 
     async fn keep_lease(&mut self) -> Result<(), StoreError> {

@@ -15,6 +15,7 @@ mod desired;
 mod drift;
 mod farewell;
 mod group;
+mod hand_over;
 mod housekeeping;
 mod make_zone;
 mod node;

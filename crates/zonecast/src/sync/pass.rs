@@ -6,14 +6,15 @@
 
 use super::desired::{self, Wanted};
 use super::group::Turn;
+use super::hand_over;
 use super::make_zone;
 use super::outcome::{self, Judged};
 use super::trouble::Trouble;
 use std::collections::{BTreeMap, HashMap, HashSet};
 use zonecast_core::guard::{Brake, derived_removals};
 use zonecast_core::plan::{Hold, NamePlan, NamePlanInput, Policy, plan_name};
-use zonecast_core::{Change, Name, Observed, RRset, RecordData, RecordType, Ttl};
-use zonecast_providers::{ErrorClass, Outcome, ProviderError};
+use zonecast_core::{Name, Observed, RRset, RecordData, RecordType, Ttl};
+use zonecast_providers::{ErrorClass, ProviderError};
 use zonecast_store::{DirtyName, Intent, KeyRow, StoreError};
 
 /// Derived removals are counted over this long.
@@ -37,8 +38,7 @@ pub(super) async fn run(turn: &mut Turn, now: i64) -> Result<Option<Trouble>, St
     };
     let plans = plan(turn, &work, &observed, now).await?;
     let order = order(&plans);
-    let changes: Vec<Change> = order.iter().map(|(plan, step)| plans[*plan].changes[*step].clone()).collect();
-    let outcomes = apply(turn, &observed, &changes).await?;
+    let outcomes = hand_over::all(turn, &observed, &plans, &order).await?;
     let outcomes = outcome::by_plan(&plans, &order, outcomes);
     outcome::store(
         turn,
@@ -50,7 +50,7 @@ pub(super) async fn run(turn: &mut Turn, now: i64) -> Result<Option<Trouble>, St
 
 async fn load(turn: &Turn, now: i64) -> Result<Option<Work>, StoreError> {
     let inner = &turn.inner;
-    let limit = if turn.is_probe() { 1 } else { inner.config.engine.batch_names };
+    let limit = if turn.is_probe() { 1 } else { hand_over::names_at_once(turn) };
     let dirty = inner.store.dirty_names(turn.zone.row.id, now, limit).await?;
     if dirty.is_empty() {
         return Ok(None);
@@ -225,15 +225,4 @@ fn order(plans: &[NamePlan]) -> Vec<(usize, usize)> {
     }
     first.append(&mut last);
     first
-}
-
-async fn apply(turn: &mut Turn, observed: &Observed, changes: &[Change]) -> Result<Vec<Outcome>, StoreError> {
-    if changes.is_empty() {
-        return Ok(Vec::new());
-    }
-    let Ok(provider) = turn.zone.connection.provider.clone() else { return Ok(Vec::new()) };
-    let zone = turn.call().await?;
-    let outcomes = provider.apply(&zone, observed, changes).await;
-    debug_assert_eq!(outcomes.len(), changes.len(), "one outcome per change");
-    Ok(outcomes)
 }

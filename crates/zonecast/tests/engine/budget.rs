@@ -1,9 +1,12 @@
 //! How often an account is called (S5.55, X48).
 
 use crate::bed::{Bed, until};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
-use zonecast_providers::ErrorClass;
-use zonecast_providers::memory::Mood;
+use zonecast::catalog::Connector;
+use zonecast_core::{Capabilities, Guard, Name};
+use zonecast_providers::memory::{Memory, Mood};
+use zonecast_providers::{ErrorClass, Provider};
 
 const ZONES: [&str; 3] = ["a.example", "b.example", "c.example"];
 
@@ -25,6 +28,48 @@ async fn an_account_is_never_called_more_often_than_its_budget_allows() {
     let turns = u32::try_from(bed.memory.calls().len()).unwrap() - 1;
     assert!(turns >= 5, "a read and a write for each zone");
     assert!(begun.elapsed() >= Duration::from_millis(50) * turns, "{turns} turns in {:?}", begun.elapsed());
+}
+
+/// A call that takes several requests waits as long as they may.
+#[tokio::test]
+async fn the_budget_counts_requests_and_not_calls() {
+    let bed = Bed::open(|config| config.engine.budgets = [("account".to_owned(), 20.0)].into()).await;
+    bed.memory.set_requests_per_call(5);
+    let connection = bed.connection("a", "account").await;
+    bed.zone("a.example", connection).await;
+    let begun = Instant::now();
+    bed.host("one.a.example", "192.0.2.1").await;
+    until("it is there", async || !bed.there("a.example", "one.a.example", "A").is_empty()).await;
+    let before = u32::try_from(bed.memory.calls().len()).unwrap() - 1;
+    assert!(before >= 1, "a read before the write");
+    let least = Duration::from_millis(50) * 5 * before;
+    assert!(begun.elapsed() >= least, "{before} calls before it in {:?}", begun.elapsed());
+}
+
+/// What a service cannot do in one call's time goes in several calls; one in trouble gets no more of them.
+#[tokio::test]
+async fn many_changes_go_in_portions() {
+    let limits = Capabilities { batch_changes_max: 10, guard: Guard::None, ..Capabilities::unlimited() };
+    let memory = Memory::with_capabilities(limits);
+    let there = memory.clone();
+    let elsewhere: Connector = Arc::new(move |_| Ok(Arc::new(there.clone()) as Arc<dyn Provider>));
+    let bed = Bed::resting(Some(elsewhere), |_| {}).await;
+    let connection = bed.connection("a", "").await;
+    bed.zone("a.example", connection).await;
+    memory.add_zone(&Name::parse("a.example").unwrap());
+    for n in 1..=35 {
+        bed.host(&format!("h{n}.a.example"), &format!("192.0.2.{n}")).await;
+    }
+    memory.next_moods([Mood::Well, Mood::Well, Mood::Down]);
+    bed.app.engine.start();
+    until("the first look is over", async || memory.calls().len() >= 3).await;
+    let applied = memory.zone(&Name::parse("a.example").unwrap()).len() - 2;
+    assert_eq!((memory.calls()[..3].to_vec(), applied), (vec!["read", "apply", "apply"], 10));
+    bed.app.store.shift_clock(60_000);
+    bed.app.engine.wake();
+    until("all are there", async || memory.zone(&Name::parse("a.example").unwrap()).len() == 37).await;
+    let writes = memory.calls().iter().filter(|call| **call == "apply").count();
+    assert!((5..=7).contains(&writes), "{:?}", memory.calls());
 }
 
 #[tokio::test]

@@ -82,6 +82,11 @@ pub(super) struct Ended {
 }
 
 impl Gateway {
+    /// How many requests were sent so far, to whichever member.
+    pub(super) fn requests(&self) -> u64 {
+        self.endpoints.iter().map(|(_, http)| http.requests()).sum()
+    }
+
     pub(super) fn new(
         endpoints: &str,
         login: Option<(String, SecretString)>,
