@@ -125,11 +125,20 @@ impl PowerDns {
         self.process.iter().for_each(|process| process.signal(libc::SIGCONT));
     }
 
-    /// One API call below `/api/v1/servers/localhost`, such as `("GET", "/zones", None)`.
+    /// One API call below `/api/v1/servers/localhost`, such as `("GET", "/zones", None)`. Asked again
+    /// where 4.9's lmdb backend, now and then, cannot begin a transaction: nothing was done then.
     pub fn api(&self, method: &str, path: &str, body: Option<&Value>) -> HttpAnswer {
         let path = format!("/api/v1/servers/localhost{path}");
-        http(self.api_addr(), method, &path, &[("X-API-Key", &self.api_key)], body)
-            .unwrap_or_else(|error| panic!("{method} {path}: {error}"))
+        let ask = || {
+            http(self.api_addr(), method, &path, &[("X-API-Key", &self.api_key)], body)
+                .unwrap_or_else(|error| panic!("{method} {path}: {error}"))
+        };
+        let not_begun = |answer: &HttpAnswer| {
+            answer.status == 500
+                && String::from_utf8_lossy(&answer.body).contains("Unable to start RW transaction")
+        };
+        let again = (0..5).map(|_| ask()).find(|answer| !not_begun(answer));
+        again.unwrap_or_else(ask)
     }
 
     /// Makes a zone with `ns1.<zone>` as name server; `kind` is `Native`, `Master` or `Slave`.

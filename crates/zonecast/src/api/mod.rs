@@ -8,6 +8,7 @@
 mod audit;
 mod connections;
 mod domains;
+mod drift;
 mod extract;
 mod gate;
 mod health;
@@ -81,6 +82,7 @@ fn resources() -> OpenApiRouter<ApiState> {
         .merge(zones::routes())
         .merge(connections::routes())
         .merge(domains::routes())
+        .merge(drift::routes())
         .merge(records::routes())
         .merge(pools::routes())
         .merge(jobs::routes())

@@ -4,6 +4,7 @@ use super::ApiState;
 use super::extract::{Body, Ctx, Id, IfMatch, Limit, OptionalBody, Query, Wait, WorkQuery};
 use super::reply::{self, Answer, ListAnswer, WithJob, answer_work};
 use crate::problem::Problem;
+use crate::service::dnssec::{self, DnssecView};
 use crate::service::forms_schema::{ZoneBody, ZoneFileBody};
 use crate::service::pause::{self, ApproveView};
 use crate::service::plan::{self, PlanView};
@@ -33,6 +34,7 @@ pub fn routes() -> OpenApiRouter<ApiState> {
         .routes(routes!(export))
         .routes(routes!(import))
         .routes(routes!(show_plan))
+        .routes(routes!(show_dnssec))
 }
 
 /// Which zones.
@@ -266,4 +268,11 @@ impl FromRequest<ApiState> for ZoneFile {
     responses((status = 200, body = Answer<PlanView>)))]
 async fn show_plan(ctx: Ctx, Id(id): Id) -> Result<Response, Problem> {
     Ok(reply::ok(plan::of_zone(&ctx, id).await?))
+}
+
+/// DS and DNSKEY of the zone, where its service signs it; nothing is switched on or off.
+#[utoipa::path(get, path = "/zones/{id}/dnssec", tag = "zones", params(("id" = i64, Path)),
+    responses((status = 200, body = Answer<DnssecView>)))]
+async fn show_dnssec(ctx: Ctx, Id(id): Id) -> Result<Response, Problem> {
+    Ok(reply::ok(dnssec::view(&ctx, id).await?))
 }

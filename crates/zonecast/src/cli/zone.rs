@@ -66,6 +66,16 @@ enum ZoneCommand {
         /// Write here instead of standard output
         file: Option<PathBuf>,
     },
+    /// DS and DNSKEY for the registrar, where the service signs the zone
+    Dnssec {
+        /// Id or name
+        zone: String,
+    },
+    /// What the daily comparison found otherwise than we wrote it
+    Drift {
+        /// Id or name; every zone without it
+        zone: Option<String>,
+    },
     /// Write nothing there for now
     Pause {
         /// Id or name
@@ -167,6 +177,24 @@ pub const ZONE: Resource = Resource {
 /// A zone that is being added: that can be tried first (`--dry-run`).
 const NEW_ZONE: Resource = Resource { plans: true, ..ZONE };
 
+/// Differences, only ever listed.
+const DRIFT: Resource = Resource {
+    path: "drift",
+    noun: "difference",
+    name: "name",
+    plans: false,
+    columns: &[
+        ("ZONE", "/zone"),
+        ("PROVIDER", "/provider"),
+        ("NAME", "/name"),
+        ("TYPE", "/rtype"),
+        ("KIND", "/kind"),
+        ("DETAIL", "/detail"),
+        ("SINCE", "/first_seen_at"),
+    ],
+    fields: &[],
+};
+
 /// Does it.
 pub async fn run(args: ZoneArgs, context: &Context) -> Result<Done, Failure> {
     match args.command {
@@ -186,6 +214,14 @@ pub async fn run(args: ZoneArgs, context: &Context) -> Result<Done, Failure> {
         ZoneCommand::Sync { zone } => post(context, &zone, "sync").await,
         ZoneCommand::Import { zone, file } => import(context, &zone, &file).await,
         ZoneCommand::Export { zone, file } => export(context, &zone, file.as_deref()).await,
+        ZoneCommand::Dnssec { zone } => dnssec(context, &zone).await,
+        ZoneCommand::Drift { zone } => {
+            let id = match zone {
+                Some(zone) => Some(ZONE.find(context, &zone).await?.to_string()),
+                None => None,
+            };
+            DRIFT.list(context, Call::get("drift").query_opt("zone_id", id)).await
+        }
         ZoneCommand::Pause { zone } => post(context, &zone, "pause").await,
         ZoneCommand::Resume { zone } => post(context, &zone, "resume").await,
         ZoneCommand::Remove { zone, records } => {
@@ -196,6 +232,22 @@ pub async fn run(args: ZoneArgs, context: &Context) -> Result<Done, Failure> {
             ZONE.remove(context, &zone, |call| call.query("records", records)).await
         }
     }
+}
+
+/// Prints what goes to the registrar, line by line.
+async fn dnssec(context: &Context, zone: &str) -> Result<Done, Failure> {
+    let id = ZONE.find(context, zone).await?;
+    let data = context.client.send(Call::get(format!("zones/{id}/dnssec"))).await?.data;
+    context.out.show(&data, |_| {
+        let mut lines = Vec::new();
+        for key in data["keys"].as_array().into_iter().flatten() {
+            lines.push(format!("DNSKEY {}", text_at(key, "/dnskey")));
+            let ds = key["ds"].as_array().into_iter().flatten().filter_map(Value::as_str);
+            lines.extend(ds.map(|ds| format!("DS {ds}")));
+        }
+        if lines.is_empty() { "the zone is not signed".to_owned() } else { lines.join("\n") }
+    })?;
+    Ok(Done::Ok)
 }
 
 async fn add_body(args: &AddArgs, context: &Context) -> Result<Value, Failure> {

@@ -6,9 +6,10 @@ use super::view::time;
 use crate::app::App;
 use crate::problem::Problem;
 use serde::Serialize;
+use utoipa::ToSchema;
 
 /// A difference.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct DriftView {
     /// Its id.
     pub id: i64,

@@ -27,6 +27,10 @@ async fn a_signed_zone_tells_its_ds() {
     assert!(page.to_lowercase().contains(&ds), "{ds}: {page}");
     let dnskey = keys[0]["dnskey"].as_str().unwrap();
     assert!(page.contains(&dnskey[..40]) && page.contains(">signs<"), "{dnskey}: {page}");
+    let told = site.api("GET", "zones/1/dnssec", json!(null)).await;
+    assert_eq!((&told["signed"], &told["keys"][0]["active"]), (&json!(true), &json!(true)), "{told}");
+    assert!(told["keys"][0]["ds"].to_string().to_lowercase().contains(&ds), "{ds}: {told}");
+    assert_eq!(site.api("GET", "zones/2/dnssec", json!(null)).await["signed"], false);
     assert!(visitor.get("/zones/2/dnssec").await.text.contains("could sign this zone and does not"));
     site.api("POST", "zones", json!({"name": "own.test", "provider": "embedded"})).await;
     assert!(!visitor.get("/zones/3").await.text.contains("/dnssec"));
@@ -56,6 +60,8 @@ async fn what_others_changed_is_listed() {
     let all = visitor.get("/drift").await.text;
     assert!(all.contains("x.a.example") && all.contains("y.b.example"));
     assert!(all.contains("gone: 192.0.2.1; there: 203.0.113.9") && all.contains("seen 2 times"));
+    let told = site.api("GET", "drift?zone_id=2", json!(null)).await;
+    assert_eq!((&told[0]["name"], &told[1]), (&json!("y.b.example"), &json!(null)), "{told}");
     let one = visitor.get("/drift?zone=2").await.text;
     assert!(!one.contains("x.a.example") && one.contains("y.b.example"));
 }
