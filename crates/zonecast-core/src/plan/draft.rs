@@ -230,6 +230,10 @@ impl<'a> Draft<'a> {
 
     /// The step that brings the draft about, if one is needed.
     pub(super) fn change(&self, policy: &Policy) -> Option<Change> {
+        // What cannot be modelled is left alone, also where it shows no values (an alias record).
+        if self.observed.is_some_and(|set| set.opaque) {
+            return None;
+        }
         let set =
             |ttl: Ttl, values: &[RecordData]| RRset::new(self.name.clone(), self.rtype, ttl, values.to_vec());
         let old = self.observed.map(|old| {

@@ -78,7 +78,12 @@ pub fn observed(owner: Name) -> impl Strategy<Value = Vec<ObservedRRset>> {
             if roll(2) {
                 values.reverse();
             }
-            ObservedRRset { name: set.name, rtype: set.rtype, ttl: set.ttl, values, opaque: roll(15) }
+            let opaque = roll(15);
+            if opaque && matches!(set.rtype, RecordType::A | RecordType::AAAA) {
+                // An alias record shows no values at all.
+                values.clear();
+            }
+            ObservedRRset { name: set.name, rtype: set.rtype, ttl: set.ttl, values, opaque }
         };
         sets.into_iter().map(show).collect()
     })
