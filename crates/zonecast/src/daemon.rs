@@ -8,7 +8,6 @@ use crate::api;
 use crate::app::App;
 use crate::catalog::{self, Catalog};
 use crate::config::Config;
-use crate::embedded_store::EmbeddedStore;
 use crate::page;
 use crate::sync::Engine;
 use anyhow::Context;
@@ -21,6 +20,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::watch;
 use zonecast_dns::{Authority, Notifier, NotifyOptions, RateLimit, Server, ServerOptions};
+use zonecast_engine::embedded_store::EmbeddedStore;
 use zonecast_providers::fields::Deps;
 use zonecast_store::{MasterKey, Store};
 

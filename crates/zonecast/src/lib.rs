@@ -7,22 +7,16 @@
 //! Read ARCHITECTURE.md first; then `service` (what can be asked), `sync` (how it is done).
 
 pub mod api;
-pub mod app;
+
 pub mod backup;
 pub mod bench;
-pub mod catalog;
 pub mod cli;
 pub mod client;
-pub mod config;
 pub mod daemon;
-mod embedded_store;
 pub mod manager;
 mod outcome;
 pub mod page;
-pub mod problem;
-pub mod service;
-pub mod settings;
 pub mod sources;
-pub mod sync;
 
 pub use manager::DnsManager;
+pub use zonecast_engine::{app, catalog, config, problem, service, settings, sync};

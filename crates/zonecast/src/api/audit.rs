@@ -2,8 +2,7 @@
 
 use super::ApiState;
 use super::extract::{Ctx, Limit, Query};
-use super::reply::{self, Answer, ListAnswer};
-use crate::problem::Problem;
+use super::reply::{self, Answer, ListAnswer, Refusal};
 use crate::service::audit::{self, ChainView, ListAudit};
 use crate::service::view::AuditView;
 use axum::response::Response;
@@ -35,7 +34,7 @@ struct AuditQuery {
 /// Lists the audit, newest first.
 #[utoipa::path(get, path = "/audit", tag = "audit", params(AuditQuery),
     responses((status = 200, body = ListAnswer<AuditView>)))]
-async fn list(ctx: Ctx, Query(query): Query<AuditQuery>) -> Result<Response, Problem> {
+async fn list(ctx: Ctx, Query(query): Query<AuditQuery>) -> Result<Response, Refusal> {
     let AuditQuery { limit, cursor, actor, action, object } = query;
     let query = ListAudit { actor, action, object, limit: limit.0, cursor };
     Ok(reply::list(audit::list(&ctx, &query).await?))
@@ -43,6 +42,6 @@ async fn list(ctx: Ctx, Query(query): Query<AuditQuery>) -> Result<Response, Pro
 
 /// Walks the chain of the audit: has anybody touched the book?
 #[utoipa::path(get, path = "/audit/verify", tag = "audit", responses((status = 200, body = Answer<ChainView>)))]
-async fn verify(ctx: Ctx) -> Result<Response, Problem> {
+async fn verify(ctx: Ctx) -> Result<Response, Refusal> {
     Ok(reply::ok(audit::verify(&ctx).await?))
 }

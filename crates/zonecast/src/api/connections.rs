@@ -2,8 +2,7 @@
 
 use super::ApiState;
 use super::extract::{Body, Ctx, Id, IfMatch, OptionalBody, Query};
-use super::reply::{self, Answer, ListAnswer};
-use crate::problem::Problem;
+use super::reply::{self, Answer, ListAnswer, Refusal};
 use crate::service::forms_schema::{ConnectionBody, ConnectionPatchBody, TestBody};
 use crate::service::view::{ConnectionView, TestView};
 use crate::service::{connections, pause};
@@ -34,7 +33,7 @@ struct NameQuery {
 /// Lists connections.
 #[utoipa::path(get, path = "/connections", tag = "connections", params(NameQuery),
     responses((status = 200, body = ListAnswer<ConnectionView>)))]
-async fn list(ctx: Ctx, Query(query): Query<NameQuery>) -> Result<Response, Problem> {
+async fn list(ctx: Ctx, Query(query): Query<NameQuery>) -> Result<Response, Refusal> {
     let mut items = connections::list(&ctx);
     items.retain(|item| query.name.as_ref().is_none_or(|name| item.name == *name));
     Ok(reply::all(items))
@@ -43,7 +42,7 @@ async fn list(ctx: Ctx, Query(query): Query<NameQuery>) -> Result<Response, Prob
 /// Adds a connection.
 #[utoipa::path(post, path = "/connections", tag = "connections", request_body = ConnectionBody,
     responses((status = 201, body = Answer<ConnectionView>)))]
-async fn add(ctx: Ctx, Body(body): Body) -> Result<Response, Problem> {
+async fn add(ctx: Ctx, Body(body): Body) -> Result<Response, Refusal> {
     let connection = connections::create(&ctx, &ctx.caller, &body).await?;
     let location = format!("/api/v1/connections/{}", connection.id);
     Ok(reply::created(connection, location))
@@ -52,7 +51,7 @@ async fn add(ctx: Ctx, Body(body): Body) -> Result<Response, Problem> {
 /// Shows a connection.
 #[utoipa::path(get, path = "/connections/{id}", tag = "connections", params(("id" = i64, Path)),
     responses((status = 200, body = Answer<ConnectionView>)))]
-async fn show(ctx: Ctx, Id(id): Id, headers: HeaderMap) -> Result<Response, Problem> {
+async fn show(ctx: Ctx, Id(id): Id, headers: HeaderMap) -> Result<Response, Refusal> {
     let connection = connections::get(&ctx, id).await?;
     let version = connection.version;
     Ok(reply::tagged(connection, version, &headers))
@@ -66,14 +65,14 @@ async fn change(
     Id(id): Id,
     IfMatch(expected): IfMatch,
     Body(body): Body,
-) -> Result<Response, Problem> {
+) -> Result<Response, Refusal> {
     Ok(reply::ok(connections::patch(&ctx, &ctx.caller, id, &body, expected).await?))
 }
 
 /// Removes a connection without zones.
 #[utoipa::path(delete, path = "/connections/{id}", tag = "connections", params(("id" = i64, Path)),
     responses((status = 200, body = Answer<reply::Gone>)))]
-async fn remove(ctx: Ctx, Id(id): Id, IfMatch(expected): IfMatch) -> Result<Response, Problem> {
+async fn remove(ctx: Ctx, Id(id): Id, IfMatch(expected): IfMatch) -> Result<Response, Refusal> {
     connections::remove(&ctx, &ctx.caller, id, expected).await?;
     Ok(reply::gone(id))
 }
@@ -82,27 +81,27 @@ async fn remove(ctx: Ctx, Id(id): Id, IfMatch(expected): IfMatch) -> Result<Resp
 #[utoipa::path(post, path = "/connections/{id}/test", tag = "connections", params(("id" = i64, Path)),
     request_body(content = TestBody, description = "may be left out"),
     responses((status = 200, body = Answer<TestView>)))]
-async fn test(ctx: Ctx, Id(id): Id, OptionalBody(body): OptionalBody) -> Result<Response, Problem> {
+async fn test(ctx: Ctx, Id(id): Id, OptionalBody(body): OptionalBody) -> Result<Response, Refusal> {
     Ok(reply::ok(connections::test(&ctx, id, &body).await?))
 }
 
 /// Stops all writing through a connection.
 #[utoipa::path(post, path = "/connections/{id}/pause", tag = "connections", params(("id" = i64, Path)),
     responses((status = 200, body = Answer<ConnectionView>)))]
-async fn pause_connection(ctx: Ctx, Id(id): Id) -> Result<Response, Problem> {
+async fn pause_connection(ctx: Ctx, Id(id): Id) -> Result<Response, Refusal> {
     Ok(reply::ok(pause::connection(&ctx, &ctx.caller, id, true).await?))
 }
 
 /// Lets a connection go on.
 #[utoipa::path(post, path = "/connections/{id}/resume", tag = "connections", params(("id" = i64, Path)),
     responses((status = 200, body = Answer<ConnectionView>)))]
-async fn resume_connection(ctx: Ctx, Id(id): Id) -> Result<Response, Problem> {
+async fn resume_connection(ctx: Ctx, Id(id): Id) -> Result<Response, Refusal> {
     Ok(reply::ok(pause::connection(&ctx, &ctx.caller, id, false).await?))
 }
 
 /// Every provider with its form and what it can hold.
 #[utoipa::path(get, path = "/providers", tag = "connections",
     responses((status = 200, body = ListAnswer<Object>)))]
-async fn providers(_: Ctx) -> Result<Response, Problem> {
+async fn providers(_: Ctx) -> Result<Response, Refusal> {
     Ok(reply::all(zonecast_providers::fields::kinds()))
 }

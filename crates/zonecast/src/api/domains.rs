@@ -2,8 +2,7 @@
 
 use super::ApiState;
 use super::extract::{Body, Ctx, Id, IfMatch, Limit, OptionalBody, Query, Wait, WorkQuery};
-use super::reply::{self, Answer, ListAnswer, WithJob, answer_work};
-use crate::problem::Problem;
+use super::reply::{self, Answer, ListAnswer, Refusal, WithJob, answer_work};
 use crate::service::domains::{self, DomainView, ListDomains};
 use crate::service::forms_domains::{AddressChangeBody, DomainBody, RenameBody, TemplateBody};
 use crate::service::forms_schema::SyncBody;
@@ -49,7 +48,7 @@ struct DomainsQuery {
 /// Lists domains.
 #[utoipa::path(get, path = "/domains", tag = "domains", params(DomainsQuery),
     responses((status = 200, body = ListAnswer<DomainView>)))]
-async fn list(ctx: Ctx, Query(query): Query<DomainsQuery>) -> Result<Response, Problem> {
+async fn list(ctx: Ctx, Query(query): Query<DomainsQuery>) -> Result<Response, Refusal> {
     let DomainsQuery { limit, cursor, search, name, state, records } = query;
     let query = ListDomains { search, name, state, records, limit: limit.0, cursor };
     Ok(reply::list(domains::list(&ctx, &query).await?))
@@ -58,7 +57,7 @@ async fn list(ctx: Ctx, Query(query): Query<DomainsQuery>) -> Result<Response, P
 /// Adds a domain with its whole record set; with addresses and no records it starts from the template.
 #[utoipa::path(post, path = "/domains", tag = "domains", params(WorkQuery), request_body = DomainBody,
     responses((status = 202, body = Answer<WithJob<DomainView>>), (status = 200, body = Answer<WithJob<DomainView>>)))]
-async fn add(ctx: Ctx, Query(query): Query<WorkQuery>, Body(body): Body) -> Result<Response, Problem> {
+async fn add(ctx: Ctx, Query(query): Query<WorkQuery>, Body(body): Body) -> Result<Response, Refusal> {
     if query.dry_run {
         return Ok(reply::ok(domains::plan_create(&ctx, &body).await?));
     }
@@ -70,7 +69,7 @@ async fn add(ctx: Ctx, Query(query): Query<WorkQuery>, Body(body): Body) -> Resu
 /// Shows a domain with where its records stand.
 #[utoipa::path(get, path = "/domains/{id}", tag = "domains", params(("id" = i64, Path)),
     responses((status = 200, body = Answer<DomainView>)))]
-async fn show(ctx: Ctx, Id(id): Id, headers: HeaderMap) -> Result<Response, Problem> {
+async fn show(ctx: Ctx, Id(id): Id, headers: HeaderMap) -> Result<Response, Refusal> {
     let domain = domains::get(&ctx, id).await?;
     let version = domain.version;
     Ok(reply::tagged(domain, version, &headers))
@@ -86,7 +85,7 @@ async fn change(
     Query(query): Query<WorkQuery>,
     IfMatch(expected): IfMatch,
     Body(body): Body,
-) -> Result<Response, Problem> {
+) -> Result<Response, Refusal> {
     let work = domains::patch(&ctx, &ctx.caller, id, &body, expected).await?;
     answer_work(&ctx, &query, work, || async { domains::get(&ctx, id).await }).await
 }
@@ -112,7 +111,7 @@ async fn remove(
     Id(id): Id,
     Query(query): Query<RemoveQuery>,
     IfMatch(expected): IfMatch,
-) -> Result<Response, Problem> {
+) -> Result<Response, Refusal> {
     let work = domains::remove(&ctx, &ctx.caller, id, query.forget, expected).await?;
     let query = WorkQuery { wait: query.wait, dry_run: false };
     let gone = DomainView { state: "deleted".to_owned(), ..work.data.clone() };
@@ -134,7 +133,7 @@ async fn sync(
     Id(id): Id,
     Query(query): Query<WorkQuery>,
     OptionalBody(body): OptionalBody,
-) -> Result<Response, Problem> {
+) -> Result<Response, Refusal> {
     let work = domains::sync(&ctx, &ctx.caller, id, &body).await?;
     answer_work(&ctx, &query, work, || async { domains::get(&ctx, id).await }).await
 }
@@ -148,7 +147,7 @@ async fn rename(
     Id(id): Id,
     Query(query): Query<WorkQuery>,
     Body(body): Body,
-) -> Result<Response, Problem> {
+) -> Result<Response, Refusal> {
     let work = domains::rename(&ctx, &ctx.caller, id, &body).await?;
     answer_work(&ctx, &query, work, || async { domains::get(&ctx, id).await }).await
 }
@@ -162,7 +161,7 @@ async fn change_address(
     Id(id): Id,
     Query(query): Query<WorkQuery>,
     Body(body): Body,
-) -> Result<Response, Problem> {
+) -> Result<Response, Refusal> {
     let work = domains::change_address(&ctx, &ctx.caller, id, &body).await?;
     answer_work(&ctx, &query, work, || async { domains::get(&ctx, id).await }).await
 }
@@ -176,7 +175,7 @@ async fn apply_template(
     Id(id): Id,
     Query(query): Query<WorkQuery>,
     OptionalBody(body): OptionalBody,
-) -> Result<Response, Problem> {
+) -> Result<Response, Refusal> {
     let work = domains::apply_template(&ctx, &ctx.caller, id, &body).await?;
     answer_work(&ctx, &query, work, || async { domains::get(&ctx, id).await }).await
 }
@@ -195,7 +194,7 @@ struct PleskQuery {
 #[utoipa::path(post, path = "/plesk", tag = "domains", params(PleskQuery),
     request_body(content = String, description = "The JSON of Plesk's standard input, as it came", content_type = "application/octet-stream"),
     responses((status = 200, body = Answer<PleskView>)))]
-async fn plesk_input(ctx: Ctx, Query(query): Query<PleskQuery>, body: Bytes) -> Result<Response, Problem> {
+async fn plesk_input(ctx: Ctx, Query(query): Query<PleskQuery>, body: Bytes) -> Result<Response, Refusal> {
     let wait = query.wait.map(|wait| wait.0);
     Ok(reply::ok(plesk::carry_out(&ctx, &ctx.caller, &body, wait).await))
 }

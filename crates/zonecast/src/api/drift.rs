@@ -2,8 +2,7 @@
 
 use super::ApiState;
 use super::extract::{Ctx, Limit, Query};
-use super::reply::{self, ListAnswer};
-use crate::problem::Problem;
+use super::reply::{self, ListAnswer, Refusal};
 use crate::service::drift::{self, DriftView};
 use axum::response::Response;
 use utoipa_axum::router::OpenApiRouter;
@@ -30,7 +29,7 @@ struct DriftQuery {
 /// Lists what the daily comparison found otherwise than we wrote it.
 #[utoipa::path(get, path = "/drift", tag = "zones", params(DriftQuery),
     responses((status = 200, body = ListAnswer<DriftView>)))]
-async fn list(ctx: Ctx, Query(query): Query<DriftQuery>) -> Result<Response, Problem> {
+async fn list(ctx: Ctx, Query(query): Query<DriftQuery>) -> Result<Response, Refusal> {
     let DriftQuery { limit, cursor, zone_id } = query;
     Ok(reply::list(drift::list(&ctx, zone_id, limit.0, cursor.as_deref()).await?))
 }

@@ -1,6 +1,7 @@
 //! What handlers take from a request; whatever is wrong with it comes back as a [`Problem`].
 
 use super::ApiState;
+use super::reply::Refusal;
 use crate::app::App;
 use crate::problem::Problem;
 use crate::service::{Caller, Expected};
@@ -32,9 +33,9 @@ impl Deref for Ctx {
 }
 
 impl FromRequestParts<ApiState> for Ctx {
-    type Rejection = Problem;
+    type Rejection = Refusal;
 
-    async fn from_request_parts(parts: &mut Parts, state: &ApiState) -> Result<Ctx, Problem> {
+    async fn from_request_parts(parts: &mut Parts, state: &ApiState) -> Result<Ctx, Refusal> {
         // The gate put it there; a route that was forgotten there stays shut.
         let caller = parts.extensions.get::<Caller>().cloned();
         let caller = caller.ok_or_else(|| Problem::new(401, "this needs a key"))?;
@@ -46,12 +47,12 @@ impl FromRequestParts<ApiState> for Ctx {
 pub struct Body(pub Value);
 
 impl<S: Send + Sync> FromRequest<S> for Body {
-    type Rejection = Problem;
+    type Rejection = Refusal;
 
-    async fn from_request(request: Request, state: &S) -> Result<Body, Problem> {
+    async fn from_request(request: Request, state: &S) -> Result<Body, Refusal> {
         check_json(&request)?;
         let bytes = read_body(request, state).await?;
-        parse(&bytes).map(Body)
+        Ok(Body(parse(&bytes)?))
     }
 }
 
@@ -59,16 +60,16 @@ impl<S: Send + Sync> FromRequest<S> for Body {
 pub struct OptionalBody(pub Value);
 
 impl<S: Send + Sync> FromRequest<S> for OptionalBody {
-    type Rejection = Problem;
+    type Rejection = Refusal;
 
-    async fn from_request(request: Request, state: &S) -> Result<OptionalBody, Problem> {
+    async fn from_request(request: Request, state: &S) -> Result<OptionalBody, Refusal> {
         let checked = check_json(&request);
         let bytes = read_body(request, state).await?;
         if bytes.is_empty() {
             return Ok(OptionalBody(Value::Object(serde_json::Map::new())));
         }
         checked?;
-        parse(&bytes).map(OptionalBody)
+        Ok(OptionalBody(parse(&bytes)?))
     }
 }
 
@@ -76,19 +77,20 @@ impl<S: Send + Sync> FromRequest<S> for OptionalBody {
 pub struct TextBody(pub String);
 
 impl<S: Send + Sync> FromRequest<S> for TextBody {
-    type Rejection = Problem;
+    type Rejection = Refusal;
 
-    async fn from_request(request: Request, state: &S) -> Result<TextBody, Problem> {
+    async fn from_request(request: Request, state: &S) -> Result<TextBody, Refusal> {
         let kind = content_type(&request);
         if !matches!(kind.as_str(), "" | "text/plain" | "text/dns") {
             return Err(Problem::new(
                 415,
                 format!("send the zone file as text/dns or text/plain, not {kind}"),
-            ));
+            )
+            .into());
         }
         let bytes = read_body(request, state).await?;
         let text = String::from_utf8(bytes.to_vec());
-        text.map(TextBody).map_err(|_| Problem::new(400, "the body is not UTF-8 text"))
+        text.map(TextBody).map_err(|_| Problem::new(400, "the body is not UTF-8 text").into())
     }
 }
 
@@ -121,12 +123,12 @@ fn parse(bytes: &[u8]) -> Result<Value, Problem> {
 pub struct Id(pub i64);
 
 impl<S: Send + Sync> FromRequestParts<S> for Id {
-    type Rejection = Problem;
+    type Rejection = Refusal;
 
-    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Id, Problem> {
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Id, Refusal> {
         let Steps(steps) = Steps::from_request_parts(parts, state).await?;
         let text = steps.first().map(String::as_str).unwrap_or_default();
-        id(text).map(Id)
+        Ok(Id(id(text)?))
     }
 }
 
@@ -134,9 +136,9 @@ impl<S: Send + Sync> FromRequestParts<S> for Id {
 pub struct Steps(pub Vec<String>);
 
 impl<S: Send + Sync> FromRequestParts<S> for Steps {
-    type Rejection = Problem;
+    type Rejection = Refusal;
 
-    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Steps, Problem> {
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Steps, Refusal> {
         let path = axum::extract::Path::<Vec<(String, String)>>::from_request_parts(parts, state).await;
         let axum::extract::Path(pairs) =
             path.map_err(|_| Problem::new(404, "there is nothing at this path"))?;
@@ -154,12 +156,12 @@ pub fn id(text: &str) -> Result<i64, Problem> {
 pub struct Query<T>(pub T);
 
 impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Query<T> {
-    type Rejection = Problem;
+    type Rejection = Refusal;
 
-    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Query<T>, Problem> {
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Query<T>, Refusal> {
         match axum::extract::Query::<T>::from_request_parts(parts, state).await {
             Ok(axum::extract::Query(value)) => Ok(Query(value)),
-            Err(rejection) => Err(query_problem(&rejection.body_text())),
+            Err(rejection) => Err(query_problem(&rejection.body_text()).into()),
         }
     }
 }
@@ -176,9 +178,9 @@ fn query_problem(text: &str) -> Problem {
 pub struct IfMatch(pub Expected);
 
 impl<S: Send + Sync> FromRequestParts<S> for IfMatch {
-    type Rejection = Problem;
+    type Rejection = Refusal;
 
-    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<IfMatch, Problem> {
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<IfMatch, Refusal> {
         let Some(value) = parts.headers.get(header::IF_MATCH) else { return Ok(IfMatch(Expected(None))) };
         let tag = value.to_str().unwrap_or_default().trim();
         if tag == "*" {

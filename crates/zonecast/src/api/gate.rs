@@ -6,6 +6,7 @@
 //! is remembered for a few seconds, so that the hot paths ask no SQL.
 
 use super::ApiState;
+use super::reply::Refusal;
 use crate::problem::Problem;
 use crate::service::keys::{holds, parts};
 use crate::service::{Caller, Role};
@@ -92,9 +93,9 @@ pub async fn guard(State(state): State<ApiState>, mut request: Request, next: Ne
             request.extensions_mut().insert(caller);
             next.run(request).await
         }
-        Err(Refused::Problem(problem)) => problem.into_response(),
+        Err(Refused::Problem(problem)) => Refusal(problem).into_response(),
         Err(Refused::TooOften { seconds }) => {
-            let mut response = Problem::new(429, "this key calls too often").into_response();
+            let mut response = Refusal(Problem::new(429, "this key calls too often")).into_response();
             response.headers_mut().insert(header::RETRY_AFTER, seconds.into());
             response
         }

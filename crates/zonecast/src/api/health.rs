@@ -2,6 +2,7 @@
 
 use super::ApiState;
 use super::extract::Ctx;
+use super::reply::Refusal;
 use crate::problem::Problem;
 use axum::Router;
 use axum::extract::{MatchedPath, Request, State};
@@ -26,12 +27,12 @@ async fn alive() -> &'static str {
 }
 
 /// Ready when the store answers. Providers that are down do not make us unready: calls are stored.
-async fn ready(State(state): State<ApiState>) -> Result<&'static str, Problem> {
+async fn ready(State(state): State<ApiState>) -> Result<&'static str, Refusal> {
     match state.app.store.healthy().await {
         Ok(()) => Ok("ok\n"),
         Err(error) => {
             tracing::warn!(%error, "not ready");
-            Err(Problem::new(503, "the database does not answer"))
+            Err(Problem::new(503, "the database does not answer").into())
         }
     }
 }

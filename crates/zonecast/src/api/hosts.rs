@@ -2,7 +2,7 @@
 
 use super::ApiState;
 use super::extract::{Body, Ctx, Id, IfMatch, Limit, OptionalBody, Query, Steps, WorkQuery, id as read_id};
-use super::reply::{self, Answer, ListAnswer, WithJob, answer_work};
+use super::reply::{self, Answer, ListAnswer, Refusal, WithJob, answer_work};
 use crate::problem::Problem;
 use crate::service::forms_schema::{HostBody, HostBulkBody, HostPatchBody, ReverseNameBody, SyncBody};
 use crate::service::hosts::{self, ListHosts};
@@ -51,7 +51,7 @@ struct HostsQuery {
 /// Lists hosts.
 #[utoipa::path(get, path = "/hosts", tag = "hosts", params(HostsQuery),
     responses((status = 200, body = ListAnswer<HostView>)))]
-async fn list(ctx: Ctx, Query(query): Query<HostsQuery>) -> Result<Response, Problem> {
+async fn list(ctx: Ctx, Query(query): Query<HostsQuery>) -> Result<Response, Refusal> {
     let HostsQuery { limit, cursor, search, fqdn, state, address, records } = query;
     let query = ListHosts { search, fqdn, state, address, records, limit: limit.0, cursor };
     Ok(reply::list(hosts::list(&ctx, &query).await?))
@@ -60,7 +60,7 @@ async fn list(ctx: Ctx, Query(query): Query<HostsQuery>) -> Result<Response, Pro
 /// Registers a host: its records follow at every matching zone.
 #[utoipa::path(post, path = "/hosts", tag = "hosts", params(WorkQuery), request_body = HostBody,
     responses((status = 202, body = Answer<WithJob<HostView>>), (status = 200, body = Answer<WithJob<HostView>>)))]
-async fn register(ctx: Ctx, Query(query): Query<WorkQuery>, Body(body): Body) -> Result<Response, Problem> {
+async fn register(ctx: Ctx, Query(query): Query<WorkQuery>, Body(body): Body) -> Result<Response, Refusal> {
     if query.dry_run {
         return Ok(reply::ok(hosts::plan_register(&ctx, &body).await?));
     }
@@ -76,7 +76,7 @@ async fn register_bulk(
     ctx: Ctx,
     Query(query): Query<WorkQuery>,
     Body(body): Body,
-) -> Result<Response, Problem> {
+) -> Result<Response, Refusal> {
     let work = hosts_bulk::register_bulk(&ctx, &ctx.caller, &body).await?;
     let data = work.data.clone();
     answer_work(&ctx, &query, work, || async { Ok(data) }).await
@@ -85,7 +85,7 @@ async fn register_bulk(
 /// Shows a host with its records.
 #[utoipa::path(get, path = "/hosts/{id}", tag = "hosts", params(("id" = i64, Path)),
     responses((status = 200, body = Answer<HostView>)))]
-async fn show(ctx: Ctx, Id(id): Id, headers: HeaderMap) -> Result<Response, Problem> {
+async fn show(ctx: Ctx, Id(id): Id, headers: HeaderMap) -> Result<Response, Refusal> {
     let host = hosts::get(&ctx, id).await?;
     let version = host.version;
     Ok(reply::tagged(host, version, &headers))
@@ -101,7 +101,7 @@ async fn change(
     Query(query): Query<WorkQuery>,
     IfMatch(expected): IfMatch,
     Body(body): Body,
-) -> Result<Response, Problem> {
+) -> Result<Response, Refusal> {
     if query.dry_run {
         return Ok(reply::ok(hosts::plan_patch(&ctx, id, &body).await?));
     }
@@ -130,7 +130,7 @@ async fn remove(
     Id(id): Id,
     Query(query): Query<RemoveQuery>,
     IfMatch(expected): IfMatch,
-) -> Result<Response, Problem> {
+) -> Result<Response, Refusal> {
     let work = hosts::remove(&ctx, &ctx.caller, id, query.forget, expected).await?;
     let query = WorkQuery { wait: query.wait, dry_run: false };
     let gone = HostView { state: "deleted".to_owned(), ..work.data.clone() };
@@ -152,8 +152,10 @@ async fn set_reverse_name(
     Steps(steps): Steps,
     Query(query): Query<WorkQuery>,
     Body(body): Body,
-) -> Result<Response, Problem> {
-    let [id, ip] = steps.as_slice() else { return Err(Problem::new(404, "there is nothing at this path")) };
+) -> Result<Response, Refusal> {
+    let [id, ip] = steps.as_slice() else {
+        return Err(Problem::new(404, "there is nothing at this path").into());
+    };
     let id = read_id(id)?;
     let work = hosts::set_reverse_name(&ctx, &ctx.caller, id, ip, &body).await?;
     answer_work(&ctx, &query, work, || async { hosts::get(&ctx, id).await }).await
@@ -168,7 +170,7 @@ async fn sync(
     Id(id): Id,
     Query(query): Query<WorkQuery>,
     OptionalBody(body): OptionalBody,
-) -> Result<Response, Problem> {
+) -> Result<Response, Refusal> {
     if query.dry_run {
         return Ok(reply::ok(crate::service::plan::of_host(&ctx, id).await?));
     }
@@ -179,25 +181,25 @@ async fn sync(
 /// Lets a host be synced again.
 #[utoipa::path(post, path = "/hosts/{id}/enable", tag = "hosts", params(("id" = i64, Path), WorkQuery),
     responses((status = 202, body = Answer<WithJob<HostView>>), (status = 200, body = Answer<WithJob<HostView>>)))]
-async fn enable(ctx: Ctx, Id(id): Id, Query(query): Query<WorkQuery>) -> Result<Response, Problem> {
+async fn enable(ctx: Ctx, Id(id): Id, Query(query): Query<WorkQuery>) -> Result<Response, Refusal> {
     set_state(ctx, id, query, "active").await
 }
 
 /// Disables a host; its records stay.
 #[utoipa::path(post, path = "/hosts/{id}/disable", tag = "hosts", params(("id" = i64, Path), WorkQuery),
     responses((status = 202, body = Answer<WithJob<HostView>>), (status = 200, body = Answer<WithJob<HostView>>)))]
-async fn disable(ctx: Ctx, Id(id): Id, Query(query): Query<WorkQuery>) -> Result<Response, Problem> {
+async fn disable(ctx: Ctx, Id(id): Id, Query(query): Query<WorkQuery>) -> Result<Response, Refusal> {
     set_state(ctx, id, query, "disabled").await
 }
 
 /// Suspends a host; its records stay.
 #[utoipa::path(post, path = "/hosts/{id}/suspend", tag = "hosts", params(("id" = i64, Path), WorkQuery),
     responses((status = 202, body = Answer<WithJob<HostView>>), (status = 200, body = Answer<WithJob<HostView>>)))]
-async fn suspend(ctx: Ctx, Id(id): Id, Query(query): Query<WorkQuery>) -> Result<Response, Problem> {
+async fn suspend(ctx: Ctx, Id(id): Id, Query(query): Query<WorkQuery>) -> Result<Response, Refusal> {
     set_state(ctx, id, query, "suspended").await
 }
 
-async fn set_state(ctx: Ctx, id: i64, query: WorkQuery, state: &str) -> Result<Response, Problem> {
+async fn set_state(ctx: Ctx, id: i64, query: WorkQuery, state: &str) -> Result<Response, Refusal> {
     let work = hosts::set_state(&ctx, &ctx.caller, id, state).await?;
     answer_work(&ctx, &query, work, || async { hosts::get(&ctx, id).await }).await
 }

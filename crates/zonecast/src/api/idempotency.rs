@@ -6,6 +6,7 @@
 //! was. Refusals are not remembered: whoever puts the body right may come again with the same key.
 
 use super::ApiState;
+use super::reply::Refusal;
 use crate::problem::Problem;
 use crate::service::Caller;
 use crate::service::write::Once;
@@ -31,7 +32,7 @@ pub async fn replay(State(state): State<ApiState>, request: Request, next: Next)
     let answered = match key {
         Ok(None) => return next.run(request).await,
         Ok(Some(key)) => with_key(&state, key, request, next).await,
-        Err(problem) => Err(problem),
+        Err(problem) => Err(problem.into()),
     };
     answered.unwrap_or_else(IntoResponse::into_response)
 }
@@ -48,7 +49,7 @@ fn key_of(headers: &HeaderMap) -> Result<Option<String>, Problem> {
     Ok(Some(key.to_owned()))
 }
 
-async fn with_key(state: &ApiState, key: String, request: Request, next: Next) -> Result<Response, Problem> {
+async fn with_key(state: &ApiState, key: String, request: Request, next: Next) -> Result<Response, Refusal> {
     let store = &state.app.store;
     let caller = request.extensions().get::<Caller>().cloned();
     let mut caller = caller.ok_or_else(|| Problem::new(401, "this needs a key"))?;
@@ -99,9 +100,11 @@ fn stored_text(headers: &HeaderMap, body: &Bytes) -> String {
     format!("{location}\n{}", String::from_utf8_lossy(body))
 }
 
-fn again(first: Answered, body_hash: [u8; 32]) -> Result<Response, Problem> {
+fn again(first: Answered, body_hash: [u8; 32]) -> Result<Response, Refusal> {
     if first.body_hash != body_hash {
-        return Err(Problem::new(409, "this Idempotency-Key was used for another call: take a new one"));
+        return Err(
+            Problem::new(409, "this Idempotency-Key was used for another call: take a new one").into()
+        );
     }
     let (location, body) = first.body.split_once('\n').unwrap_or(("", first.body.as_str()));
     let mut response = Response::new(Body::from(body.to_owned()));

@@ -2,8 +2,7 @@
 
 use super::ApiState;
 use super::extract::{Ctx, Id, Limit, Query};
-use super::reply::{self, Answer, ListAnswer};
-use crate::problem::Problem;
+use super::reply::{self, Answer, ListAnswer, Refusal};
 use crate::service::jobs::{self, Follower, ListJobs, Step};
 use crate::service::view::JobView;
 use axum::http::{HeaderMap, header};
@@ -48,7 +47,7 @@ struct JobsQuery {
 /// Lists jobs, newest first.
 #[utoipa::path(get, path = "/jobs", tag = "jobs", params(JobsQuery),
     responses((status = 200, body = ListAnswer<JobView>)))]
-async fn list(ctx: Ctx, Query(query): Query<JobsQuery>) -> Result<Response, Problem> {
+async fn list(ctx: Ctx, Query(query): Query<JobsQuery>) -> Result<Response, Refusal> {
     let JobsQuery { limit, cursor, state, kind, host_id, record_id, domain_id } = query;
     let query = ListJobs { state, kind, host_id, record_id, domain_id, limit: limit.0, cursor };
     Ok(reply::list(jobs::list(&ctx, &query).await?))
@@ -67,7 +66,7 @@ struct WaitQuery {
 /// Shows a job.
 #[utoipa::path(get, path = "/jobs/{id}", tag = "jobs", params(("id" = i64, Path), WaitQuery),
     responses((status = 200, body = Answer<JobView>)))]
-async fn show(ctx: Ctx, Id(id): Id, Query(query): Query<WaitQuery>) -> Result<Response, Problem> {
+async fn show(ctx: Ctx, Id(id): Id, Query(query): Query<WaitQuery>) -> Result<Response, Refusal> {
     if let Some(wait) = query.wait {
         jobs::wait(&ctx, id, wait.0).await?;
     }
@@ -78,7 +77,7 @@ async fn show(ctx: Ctx, Id(id): Id, Query(query): Query<WaitQuery>) -> Result<Re
 /// behind `Last-Event-ID`.
 #[utoipa::path(get, path = "/jobs/{id}/log", tag = "jobs", params(("id" = i64, Path)),
     responses((status = 200, content((String = "text/plain"), (String = "text/event-stream")))))]
-async fn log(ctx: Ctx, Id(id): Id, headers: HeaderMap) -> Result<Response, Problem> {
+async fn log(ctx: Ctx, Id(id): Id, headers: HeaderMap) -> Result<Response, Refusal> {
     let accept = headers.get(header::ACCEPT).and_then(|value| value.to_str().ok()).unwrap_or_default();
     if !accept.contains("text/event-stream") {
         let text = jobs::log_text(&ctx, id).await?;
@@ -103,13 +102,13 @@ fn follow(ctx: Ctx, job: i64, after: i64) -> impl Stream<Item = Result<Event, In
 /// Raises the names that ended badly once more.
 #[utoipa::path(post, path = "/jobs/{id}/retry", tag = "jobs", params(("id" = i64, Path)),
     responses((status = 202, body = Answer<JobView>)))]
-async fn retry(ctx: Ctx, Id(id): Id) -> Result<Response, Problem> {
+async fn retry(ctx: Ctx, Id(id): Id) -> Result<Response, Refusal> {
     Ok(reply::accepted(jobs::retry(&ctx, id).await?, Some(id)))
 }
 
 /// Stops watching; what was registered is still carried out.
 #[utoipa::path(post, path = "/jobs/{id}/cancel", tag = "jobs", params(("id" = i64, Path)),
     responses((status = 200, body = Answer<JobView>)))]
-async fn cancel(ctx: Ctx, Id(id): Id) -> Result<Response, Problem> {
+async fn cancel(ctx: Ctx, Id(id): Id) -> Result<Response, Refusal> {
     Ok(reply::ok(jobs::cancel(&ctx, id).await?))
 }

@@ -4,6 +4,7 @@
 //! It has no key: who may read it is said by addresses (`[legacy] allow`), and nobody is by default.
 
 use super::ApiState;
+use super::reply::Refusal;
 use crate::config::Network;
 use crate::problem::Problem;
 use crate::service::mapping;
@@ -27,7 +28,7 @@ pub fn is_here(path: &str) -> bool {
 pub async fn mapping(State(state): State<ApiState>, request: Request) -> Response {
     if !matches!(*request.method(), Method::GET | Method::HEAD) {
         let words = "this path is read only: it knows GET";
-        return ([(header::ALLOW, "GET, HEAD")], Problem::new(405, words)).into_response();
+        return ([(header::ALLOW, "GET, HEAD")], Refusal(Problem::new(405, words))).into_response();
     }
     let config = &state.app.config.legacy;
     let peer = request.extensions().get::<ConnectInfo<SocketAddr>>().map(|info| info.0.ip());
@@ -35,12 +36,12 @@ pub async fn mapping(State(state): State<ApiState>, request: Request) -> Respons
     if !client.is_some_and(|client| holds(&config.allow, client)) {
         let words =
             "this address may not read it; `allow` in the table [legacy] of the configuration says who may";
-        return Problem::new(403, words).into_response();
+        return Refusal(Problem::new(403, words)).into_response();
     }
     // The first page is read before anything is answered, so that trouble has a status.
     let first = match mapping::page(&state.app, 0).await {
         Ok(page) => page,
-        Err(problem) => return problem.into_response(),
+        Err(problem) => return Refusal(problem).into_response(),
     };
     let begin = stream::once(async { Ok(Bytes::from_static(b"[")) });
     let parts = stream::unfold(Some((first, true)), move |step| {

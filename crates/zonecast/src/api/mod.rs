@@ -35,6 +35,7 @@ use axum::Router;
 use axum::extract::{DefaultBodyLimit, Request, State};
 use axum::middleware::from_fn_with_state;
 use axum::response::{IntoResponse, Response};
+use reply::Refusal;
 use std::sync::Arc;
 use utoipa_axum::router::OpenApiRouter;
 
@@ -96,17 +97,17 @@ async fn no_route(state: State<ApiState>, request: Request) -> Response {
     if legacy::is_here(request.uri().path()) {
         return legacy::mapping(state, request).await;
     }
-    Problem::new(404, "there is nothing at this path; GET /api/openapi.json lists every route")
+    Refusal(Problem::new(404, "there is nothing at this path; GET /api/openapi.json lists every route"))
         .into_response()
 }
 
-async fn no_method() -> Problem {
-    Problem::new(405, "this path does not know this method")
+async fn no_method() -> Refusal {
+    Refusal(Problem::new(405, "this path does not know this method"))
 }
 
 fn panicked(panic: Box<dyn std::any::Any + Send + 'static>) -> Response {
     let words = panic.downcast_ref::<String>().map(String::as_str);
     let words = words.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("no words");
     tracing::error!(panic = words, "a call stopped with a bug");
-    Problem::new(500, "this call met a bug; the log has the details").into_response()
+    Refusal(Problem::new(500, "this call met a bug; the log has the details")).into_response()
 }

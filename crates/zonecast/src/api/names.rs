@@ -2,8 +2,7 @@
 
 use super::ApiState;
 use super::extract::{Ctx, Query};
-use super::reply::{self, Answer};
-use crate::problem::Problem;
+use super::reply::{self, Answer, Refusal};
 use crate::service::explain::ExplainView;
 use crate::service::verify::VerifyView;
 use axum::response::Response;
@@ -28,13 +27,13 @@ struct NameQuery {
 /// Every zone, whether it takes the name, and why.
 #[utoipa::path(get, path = "/explain", tag = "names", params(NameQuery),
     responses((status = 200, body = Answer<ExplainView>)))]
-async fn explain(ctx: Ctx, Query(query): Query<NameQuery>) -> Result<Response, Problem> {
+async fn explain(ctx: Ctx, Query(query): Query<NameQuery>) -> Result<Response, Refusal> {
     Ok(reply::ok(crate::service::explain::explain(&ctx, &query.name, query.r#type.as_deref()).await?))
 }
 
 /// What the zones' own servers answer for the name, now.
 #[utoipa::path(get, path = "/verify", tag = "names", params(NameQuery),
     responses((status = 200, body = Answer<VerifyView>)))]
-async fn verify(ctx: Ctx, Query(query): Query<NameQuery>) -> Result<Response, Problem> {
+async fn verify(ctx: Ctx, Query(query): Query<NameQuery>) -> Result<Response, Refusal> {
     Ok(reply::ok(crate::service::verify::verify(&ctx, &query.name, query.r#type.as_deref()).await?))
 }

@@ -2,8 +2,7 @@
 
 use super::ApiState;
 use super::extract::{Body, Ctx, Id, IfMatch, Query};
-use super::reply::{self, Answer, ListAnswer};
-use crate::problem::Problem;
+use super::reply::{self, Answer, ListAnswer, Refusal};
 use crate::service::forms_schema::{PoolBody, PoolPatchBody};
 use crate::service::pools;
 use crate::service::view::PoolView;
@@ -28,7 +27,7 @@ struct PoolsQuery {
 /// Lists pools.
 #[utoipa::path(get, path = "/pools", tag = "pools", params(PoolsQuery),
     responses((status = 200, body = ListAnswer<PoolView>)))]
-async fn list(ctx: Ctx, Query(query): Query<PoolsQuery>) -> Result<Response, Problem> {
+async fn list(ctx: Ctx, Query(query): Query<PoolsQuery>) -> Result<Response, Refusal> {
     let mut items = pools::list(&ctx).await?;
     items.retain(|item| query.prefix.as_ref().is_none_or(|prefix| item.prefix == *prefix));
     Ok(reply::all(items))
@@ -37,7 +36,7 @@ async fn list(ctx: Ctx, Query(query): Query<PoolsQuery>) -> Result<Response, Pro
 /// Adds a pool.
 #[utoipa::path(post, path = "/pools", tag = "pools", request_body = PoolBody,
     responses((status = 201, body = Answer<PoolView>)))]
-async fn add(ctx: Ctx, Body(body): Body) -> Result<Response, Problem> {
+async fn add(ctx: Ctx, Body(body): Body) -> Result<Response, Refusal> {
     let pool = pools::create(&ctx, &ctx.caller, &body).await?;
     let location = format!("/api/v1/pools/{}", pool.id);
     Ok(reply::created(pool, location))
@@ -46,7 +45,7 @@ async fn add(ctx: Ctx, Body(body): Body) -> Result<Response, Problem> {
 /// Shows a pool with the reverse zones it needs.
 #[utoipa::path(get, path = "/pools/{id}", tag = "pools", params(("id" = i64, Path)),
     responses((status = 200, body = Answer<PoolView>)))]
-async fn show(ctx: Ctx, Id(id): Id, headers: HeaderMap) -> Result<Response, Problem> {
+async fn show(ctx: Ctx, Id(id): Id, headers: HeaderMap) -> Result<Response, Refusal> {
     let pool = pools::get(&ctx, id).await?;
     let version = pool.version;
     Ok(reply::tagged(pool, version, &headers))
@@ -60,14 +59,14 @@ async fn change(
     Id(id): Id,
     IfMatch(expected): IfMatch,
     Body(body): Body,
-) -> Result<Response, Problem> {
+) -> Result<Response, Refusal> {
     Ok(reply::ok(pools::patch(&ctx, &ctx.caller, id, &body, expected).await?))
 }
 
 /// Removes a pool.
 #[utoipa::path(delete, path = "/pools/{id}", tag = "pools", params(("id" = i64, Path)),
     responses((status = 200, body = Answer<reply::Gone>)))]
-async fn remove(ctx: Ctx, Id(id): Id, IfMatch(expected): IfMatch) -> Result<Response, Problem> {
+async fn remove(ctx: Ctx, Id(id): Id, IfMatch(expected): IfMatch) -> Result<Response, Refusal> {
     pools::remove(&ctx, &ctx.caller, id, expected).await?;
     Ok(reply::gone(id))
 }

@@ -2,9 +2,8 @@
 
 use super::ApiState;
 use super::extract::{Body, Ctx, Id, IfMatch, Limit, Query, Wait, WorkQuery};
-use super::reply::{self, Answer, ListAnswer, WithJob, answer_work};
+use super::reply::{self, Answer, ListAnswer, Refusal, WithJob, answer_work};
 use crate::app::App;
-use crate::problem::Problem;
 use crate::service::forms_schema::{RecordBody, RecordPatchBody};
 use crate::service::records::{self, ListRecords};
 use crate::service::view::{DesiredRecordView, RecordView};
@@ -48,7 +47,7 @@ struct RecordsQuery {
 /// Lists records an operator added.
 #[utoipa::path(get, path = "/records", tag = "records", params(RecordsQuery),
     responses((status = 200, body = ListAnswer<RecordView>)))]
-async fn list(ctx: Ctx, Query(query): Query<RecordsQuery>) -> Result<Response, Problem> {
+async fn list(ctx: Ctx, Query(query): Query<RecordsQuery>) -> Result<Response, Refusal> {
     let RecordsQuery { limit, cursor, search, name, zone_id, state, records } = query;
     let query = ListRecords { search, name, zone_id, state, records, limit: limit.0, cursor };
     Ok(reply::list(records::list(&ctx, &query).await?))
@@ -57,7 +56,7 @@ async fn list(ctx: Ctx, Query(query): Query<RecordsQuery>) -> Result<Response, P
 /// Adds a record.
 #[utoipa::path(post, path = "/records", tag = "records", params(WorkQuery), request_body = RecordBody,
     responses((status = 202, body = Answer<WithJob<RecordView>>), (status = 200, body = Answer<WithJob<RecordView>>)))]
-async fn add(ctx: Ctx, Query(query): Query<WorkQuery>, Body(body): Body) -> Result<Response, Problem> {
+async fn add(ctx: Ctx, Query(query): Query<WorkQuery>, Body(body): Body) -> Result<Response, Refusal> {
     if query.dry_run {
         return Ok(reply::ok(records::plan_create(&ctx, &body).await?));
     }
@@ -69,7 +68,7 @@ async fn add(ctx: Ctx, Query(query): Query<WorkQuery>, Body(body): Body) -> Resu
 /// Shows a record with where it stands.
 #[utoipa::path(get, path = "/records/{id}", tag = "records", params(("id" = i64, Path)),
     responses((status = 200, body = Answer<RecordView>)))]
-async fn show(ctx: Ctx, Id(id): Id, headers: HeaderMap) -> Result<Response, Problem> {
+async fn show(ctx: Ctx, Id(id): Id, headers: HeaderMap) -> Result<Response, Refusal> {
     let record = records::get(&ctx, id).await?;
     let version = record.version;
     Ok(reply::tagged(record, version, &headers))
@@ -85,7 +84,7 @@ async fn change(
     Query(query): Query<WorkQuery>,
     IfMatch(expected): IfMatch,
     Body(body): Body,
-) -> Result<Response, Problem> {
+) -> Result<Response, Refusal> {
     let work = records::patch(&ctx, &ctx.caller, id, &body, expected).await?;
     answer_work(&ctx, &query, work, || async { records::get(&ctx, id).await }).await
 }
@@ -111,7 +110,7 @@ async fn remove(
     Id(id): Id,
     Query(query): Query<RemoveQuery>,
     IfMatch(expected): IfMatch,
-) -> Result<Response, Problem> {
+) -> Result<Response, Refusal> {
     let work = records::remove(&ctx, &ctx.caller, id, query.forget, expected).await?;
     let query = WorkQuery { wait: query.wait, dry_run: false };
     let gone = RecordView { state: "deleted".to_owned(), ..work.data.clone() };
@@ -127,7 +126,7 @@ async fn remove(
 /// Everything desired: one row per value, zones collapsed, ordered by name, type and value.
 #[utoipa::path(get, path = "/dns/records", tag = "records",
     responses((status = 200, body = Answer<Vec<DesiredRecordView>>)))]
-async fn desired(ctx: Ctx) -> Result<Response, Problem> {
+async fn desired(ctx: Ctx) -> Result<Response, Refusal> {
     // The first step is taken before the status goes out: a database that is down is a 503.
     let first = records::desired_page(&ctx, None).await?;
     let parts = stream::unfold(Some(Step::First(first, ctx.app)), |step| async move {

@@ -62,7 +62,7 @@ pub fn ok<T: Serialize>(data: T) -> Response {
 /// 200 with data that has a version: ETag, and 304 for who has it already.
 pub fn tagged<T: Serialize>(data: T, version: i64, headers: &HeaderMap) -> Response {
     let Ok(body) = serde_json::to_vec(&Answer { success: true, data }) else {
-        return Problem::new(500, "the answer could not be written").into_response();
+        return Refusal(Problem::new(500, "the answer could not be written")).into_response();
     };
     // The states of records change without the resource's version, so the tag tells both.
     let digest = hex::encode(&sha2::Sha256::digest(&body)[..6]);
@@ -120,10 +120,21 @@ fn locate(response: &mut Response, location: &str) {
     }
 }
 
-impl IntoResponse for Problem {
+/// A [`Problem`] on its way out, as `application/problem+json`.
+#[derive(Debug)]
+pub struct Refusal(pub Problem);
+
+impl<P: Into<Problem>> From<P> for Refusal {
+    fn from(problem: P) -> Refusal {
+        Refusal(problem.into())
+    }
+}
+
+impl IntoResponse for Refusal {
     fn into_response(self) -> Response {
-        let status = StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-        let mut response = (status, Json(&self)).into_response();
+        let Refusal(problem) = self;
+        let status = StatusCode::from_u16(problem.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        let mut response = (status, Json(&problem)).into_response();
         let headers = response.headers_mut();
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
         if status == StatusCode::UNAUTHORIZED {
@@ -143,7 +154,7 @@ pub async fn answer_work<T, F>(
     query: &WorkQuery,
     work: Work<T>,
     again: impl FnOnce() -> F,
-) -> Result<Response, Problem>
+) -> Result<Response, Refusal>
 where
     T: Serialize,
     F: Future<Output = Result<T, Problem>>,

@@ -2,7 +2,7 @@
 
 use super::ApiState;
 use super::extract::{Ctx, OptionalBody, Query};
-use super::reply::{self, Answer};
+use super::reply::{self, Answer, Refusal};
 use crate::problem::Problem;
 use crate::service::forms_schema::ScopeBody;
 use crate::service::input::{Errors, Form};
@@ -38,9 +38,11 @@ struct PlanQuery {
 /// What would be done now, for one host, one zone, or everywhere.
 #[utoipa::path(get, path = "/plan", tag = "work", params(PlanQuery),
     responses((status = 200, body = Answer<PlanView>)))]
-async fn show_plan(ctx: Ctx, Query(query): Query<PlanQuery>) -> Result<Response, Problem> {
+async fn show_plan(ctx: Ctx, Query(query): Query<PlanQuery>) -> Result<Response, Refusal> {
     let plan = match (query.host_id, query.zone_id) {
-        (Some(_), Some(_)) => return Err(Problem::field("zone_id", "give host_id or zone_id, not both")),
+        (Some(_), Some(_)) => {
+            return Err(Problem::field("zone_id", "give host_id or zone_id, not both").into());
+        }
         (Some(id), None) => plan::of_host(&ctx, id).await?,
         (None, Some(id)) => plan::of_zone(&ctx, id).await?,
         (None, None) => plan::of_all(&ctx).await?,
@@ -69,7 +71,7 @@ fn scope(body: &Value) -> Result<Scope, Problem> {
 
 /// Whether everything is stopped.
 #[utoipa::path(get, path = "/pause", tag = "work", responses((status = 200, body = Answer<PauseView>)))]
-async fn pause_state(ctx: Ctx) -> Result<Response, Problem> {
+async fn pause_state(ctx: Ctx) -> Result<Response, Refusal> {
     Ok(reply::ok(pause::state(&ctx).await?))
 }
 
@@ -77,7 +79,7 @@ async fn pause_state(ctx: Ctx) -> Result<Response, Problem> {
 #[utoipa::path(post, path = "/pause", tag = "work",
     request_body(content = ScopeBody, description = "may be left out: everything"),
     responses((status = 200, body = Answer<PauseView>)))]
-async fn pause_some(ctx: Ctx, OptionalBody(body): OptionalBody) -> Result<Response, Problem> {
+async fn pause_some(ctx: Ctx, OptionalBody(body): OptionalBody) -> Result<Response, Refusal> {
     set_paused(ctx, &body, true).await
 }
 
@@ -85,11 +87,11 @@ async fn pause_some(ctx: Ctx, OptionalBody(body): OptionalBody) -> Result<Respon
 #[utoipa::path(post, path = "/resume", tag = "work",
     request_body(content = ScopeBody, description = "may be left out: everything"),
     responses((status = 200, body = Answer<PauseView>)))]
-async fn resume_some(ctx: Ctx, OptionalBody(body): OptionalBody) -> Result<Response, Problem> {
+async fn resume_some(ctx: Ctx, OptionalBody(body): OptionalBody) -> Result<Response, Refusal> {
     set_paused(ctx, &body, false).await
 }
 
-async fn set_paused(ctx: Ctx, body: &Value, paused: bool) -> Result<Response, Problem> {
+async fn set_paused(ctx: Ctx, body: &Value, paused: bool) -> Result<Response, Refusal> {
     let scope = scope(body)?;
     match (scope.zone_id, scope.connection_id) {
         (Some(id), _) => drop(pause::zone(&ctx, &ctx.caller, id, paused).await?),
@@ -106,10 +108,10 @@ async fn set_paused(ctx: Ctx, body: &Value, paused: bool) -> Result<Response, Pr
 #[utoipa::path(post, path = "/approve", tag = "work",
     request_body(content = ScopeBody, description = "may be left out: everything"),
     responses((status = 200, body = Answer<ApproveView>)))]
-async fn approve(ctx: Ctx, OptionalBody(body): OptionalBody) -> Result<Response, Problem> {
+async fn approve(ctx: Ctx, OptionalBody(body): OptionalBody) -> Result<Response, Refusal> {
     let scope = scope(&body)?;
     if scope.connection_id.is_some() {
-        return Err(Problem::field("/connection_id", "removals are approved zone by zone"));
+        return Err(Problem::field("/connection_id", "removals are approved zone by zone").into());
     }
     Ok(reply::ok(match scope.zone_id {
         Some(id) => ApproveView { approved: zone_work::approve(&ctx, &ctx.caller, id).await? },
@@ -119,6 +121,6 @@ async fn approve(ctx: Ctx, OptionalBody(body): OptionalBody) -> Result<Response,
 
 /// The numbers of the dashboard.
 #[utoipa::path(get, path = "/status", tag = "work", responses((status = 200, body = Answer<StatusView>)))]
-async fn show_status(ctx: Ctx) -> Result<Response, Problem> {
+async fn show_status(ctx: Ctx) -> Result<Response, Refusal> {
     Ok(reply::ok(status::status(&ctx).await?))
 }

@@ -2,7 +2,7 @@
 
 use super::ApiState;
 use super::extract::{Body, Ctx, Id, IfMatch, Limit, OptionalBody, Query, Wait, WorkQuery};
-use super::reply::{self, Answer, ListAnswer, WithJob, answer_work};
+use super::reply::{self, Answer, ListAnswer, Refusal, WithJob, answer_work};
 use crate::problem::Problem;
 use crate::service::dnssec::{self, DnssecView};
 use crate::service::forms_schema::{ZoneBody, ZoneFileBody};
@@ -62,7 +62,7 @@ struct ZonesQuery {
 /// Lists zones.
 #[utoipa::path(get, path = "/zones", tag = "zones", params(ZonesQuery),
     responses((status = 200, body = ListAnswer<ZoneView>)))]
-async fn list(ctx: Ctx, Query(query): Query<ZonesQuery>) -> Result<Response, Problem> {
+async fn list(ctx: Ctx, Query(query): Query<ZonesQuery>) -> Result<Response, Refusal> {
     let ZonesQuery { limit, cursor, name, search, provider, connection_id, state } = query;
     let query = ListZones { name, search, provider, connection_id, state, limit: limit.0, cursor };
     Ok(reply::list(zones::list(&ctx, &query)?))
@@ -82,7 +82,7 @@ struct AddQuery {
 /// hold values of others.
 #[utoipa::path(post, path = "/zones", tag = "zones", request_body = ZoneBody, params(AddQuery),
     responses((status = 201, body = Answer<ZoneView>), (status = 200, body = Answer<NewZonePlanView>)))]
-async fn add(ctx: Ctx, Query(query): Query<AddQuery>, Body(body): Body) -> Result<Response, Problem> {
+async fn add(ctx: Ctx, Query(query): Query<AddQuery>, Body(body): Body) -> Result<Response, Refusal> {
     if query.dry_run {
         return Ok(reply::ok(zone_new::plan_create(&ctx, &ctx.caller, &body).await?));
     }
@@ -94,14 +94,14 @@ async fn add(ctx: Ctx, Query(query): Query<AddQuery>, Body(body): Body) -> Resul
 /// Tests a form that is not saved, with its own secrets only.
 #[utoipa::path(post, path = "/zones/test", tag = "zones", request_body = ZoneBody,
     responses((status = 200, body = Answer<TestView>)))]
-async fn test_unsaved(ctx: Ctx, Body(body): Body) -> Result<Response, Problem> {
+async fn test_unsaved(ctx: Ctx, Body(body): Body) -> Result<Response, Refusal> {
     Ok(reply::ok(zones::test_unsaved(&ctx, &ctx.caller, &body).await?))
 }
 
 /// Shows a zone.
 #[utoipa::path(get, path = "/zones/{id}", tag = "zones", params(("id" = i64, Path)),
     responses((status = 200, body = Answer<ZoneView>)))]
-async fn show(ctx: Ctx, Id(id): Id, headers: HeaderMap) -> Result<Response, Problem> {
+async fn show(ctx: Ctx, Id(id): Id, headers: HeaderMap) -> Result<Response, Refusal> {
     let zone = zones::get(&ctx, id)?;
     let version = zone.version;
     Ok(reply::tagged(zone, version, &headers))
@@ -115,7 +115,7 @@ async fn change(
     Id(id): Id,
     IfMatch(expected): IfMatch,
     Body(body): Body,
-) -> Result<Response, Problem> {
+) -> Result<Response, Refusal> {
     Ok(reply::ok(zones::patch(&ctx, &ctx.caller, id, &body, expected).await?))
 }
 
@@ -153,7 +153,7 @@ async fn remove(
     Id(id): Id,
     Query(query): Query<RemoveQuery>,
     IfMatch(expected): IfMatch,
-) -> Result<Response, Problem> {
+) -> Result<Response, Refusal> {
     let take_out = matches!(query.records, OnRemove::Remove);
     let Work { job_id, data } = zone_work::remove(&ctx, &ctx.caller, id, take_out, expected).await?;
     if job_id.is_none() {
@@ -167,21 +167,21 @@ async fn remove(
 /// Tests a zone as it is stored.
 #[utoipa::path(post, path = "/zones/{id}/test", tag = "zones", params(("id" = i64, Path)),
     responses((status = 200, body = Answer<TestView>)))]
-async fn test(ctx: Ctx, Id(id): Id) -> Result<Response, Problem> {
+async fn test(ctx: Ctx, Id(id): Id) -> Result<Response, Refusal> {
     Ok(reply::ok(zones::test(&ctx, id).await?))
 }
 
 /// Marks every desired name below the zone again.
 #[utoipa::path(post, path = "/zones/{id}/rematch", tag = "zones", params(("id" = i64, Path)),
     responses((status = 202, body = Answer<WithJob<ZoneView>>)))]
-async fn rematch(ctx: Ctx, Id(id): Id) -> Result<Response, Problem> {
+async fn rematch(ctx: Ctx, Id(id): Id) -> Result<Response, Refusal> {
     Ok(reply::accepted(zones::rematch(&ctx, id).await?, None))
 }
 
 /// Writes every name of the zone afresh.
 #[utoipa::path(post, path = "/zones/{id}/sync", tag = "zones", params(("id" = i64, Path), WorkQuery),
     responses((status = 202, body = Answer<WithJob<ZoneView>>), (status = 200, body = Answer<WithJob<ZoneView>>)))]
-async fn sync(ctx: Ctx, Id(id): Id, Query(query): Query<WorkQuery>) -> Result<Response, Problem> {
+async fn sync(ctx: Ctx, Id(id): Id, Query(query): Query<WorkQuery>) -> Result<Response, Refusal> {
     if query.dry_run {
         return Ok(reply::ok(plan::of_zone(&ctx, id).await?));
     }
@@ -192,21 +192,21 @@ async fn sync(ctx: Ctx, Id(id): Id, Query(query): Query<WorkQuery>) -> Result<Re
 /// Stops writing to a zone; wishes go on being taken.
 #[utoipa::path(post, path = "/zones/{id}/pause", tag = "zones", params(("id" = i64, Path)),
     responses((status = 200, body = Answer<ZoneView>)))]
-async fn pause_zone(ctx: Ctx, Id(id): Id) -> Result<Response, Problem> {
+async fn pause_zone(ctx: Ctx, Id(id): Id) -> Result<Response, Refusal> {
     Ok(reply::ok(pause::zone(&ctx, &ctx.caller, id, true).await?))
 }
 
 /// Lets a zone go on.
 #[utoipa::path(post, path = "/zones/{id}/resume", tag = "zones", params(("id" = i64, Path)),
     responses((status = 200, body = Answer<ZoneView>)))]
-async fn resume_zone(ctx: Ctx, Id(id): Id) -> Result<Response, Problem> {
+async fn resume_zone(ctx: Ctx, Id(id): Id) -> Result<Response, Refusal> {
     Ok(reply::ok(pause::zone(&ctx, &ctx.caller, id, false).await?))
 }
 
 /// Lets the held removals of a zone go.
 #[utoipa::path(post, path = "/zones/{id}/approve", tag = "zones", params(("id" = i64, Path)),
     responses((status = 200, body = Answer<ApproveView>)))]
-async fn approve(ctx: Ctx, Id(id): Id) -> Result<Response, Problem> {
+async fn approve(ctx: Ctx, Id(id): Id) -> Result<Response, Refusal> {
     let approved = zone_work::approve(&ctx, &ctx.caller, id).await?;
     Ok(reply::ok(ApproveView { approved }))
 }
@@ -214,14 +214,14 @@ async fn approve(ctx: Ctx, Id(id): Id) -> Result<Response, Problem> {
 /// Every RRset of the zone, as its provider lists it now, with the state of ours.
 #[utoipa::path(get, path = "/zones/{id}/records", tag = "zones", params(("id" = i64, Path)),
     responses((status = 200, body = ListAnswer<ZoneRecordView>)))]
-async fn records(ctx: Ctx, Id(id): Id) -> Result<Response, Problem> {
+async fn records(ctx: Ctx, Id(id): Id) -> Result<Response, Refusal> {
     Ok(reply::all(zone_file::records(&ctx, id).await?))
 }
 
 /// The zone as a zone file.
 #[utoipa::path(get, path = "/zones/{id}/export", tag = "zones", params(("id" = i64, Path)),
     responses((status = 200, content_type = "text/dns", body = String)))]
-async fn export(ctx: Ctx, Id(id): Id) -> Result<Response, Problem> {
+async fn export(ctx: Ctx, Id(id): Id) -> Result<Response, Refusal> {
     let text = zone_file::export(&ctx, id).await?;
     Ok(([(header::CONTENT_TYPE, "text/dns; charset=utf-8")], text).into_response())
 }
@@ -235,7 +235,7 @@ async fn import(
     Id(id): Id,
     Query(query): Query<WorkQuery>,
     ZoneFile(text): ZoneFile,
-) -> Result<Response, Problem> {
+) -> Result<Response, Refusal> {
     let work = zone_file::import(&ctx, &ctx.caller, id, &text).await?;
     let data = work.data.clone();
     answer_work(&ctx, &query, work, || async { Ok(data) }).await
@@ -244,9 +244,9 @@ async fn import(
 struct ZoneFile(String);
 
 impl FromRequest<ApiState> for ZoneFile {
-    type Rejection = Problem;
+    type Rejection = Refusal;
 
-    async fn from_request(request: Request, state: &ApiState) -> Result<ZoneFile, Problem> {
+    async fn from_request(request: Request, state: &ApiState) -> Result<ZoneFile, Refusal> {
         let kind = request.headers().get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
         if !kind.is_some_and(|kind| kind.contains("json")) {
             return super::extract::TextBody::from_request(request, state).await.map(|body| ZoneFile(body.0));
@@ -258,7 +258,7 @@ impl FromRequest<ApiState> for ZoneFile {
         form.finish(&mut errors);
         match errors.into_result(text)? {
             Some(text) => Ok(ZoneFile(text.to_owned())),
-            None => Err(Problem::field("/zone_file", "is missing")),
+            None => Err(Problem::field("/zone_file", "is missing").into()),
         }
     }
 }
@@ -266,13 +266,13 @@ impl FromRequest<ApiState> for ZoneFile {
 /// What would be done in the zone.
 #[utoipa::path(get, path = "/zones/{id}/plan", tag = "zones", params(("id" = i64, Path)),
     responses((status = 200, body = Answer<PlanView>)))]
-async fn show_plan(ctx: Ctx, Id(id): Id) -> Result<Response, Problem> {
+async fn show_plan(ctx: Ctx, Id(id): Id) -> Result<Response, Refusal> {
     Ok(reply::ok(plan::of_zone(&ctx, id).await?))
 }
 
 /// DS and DNSKEY of the zone, where its service signs it; nothing is switched on or off.
 #[utoipa::path(get, path = "/zones/{id}/dnssec", tag = "zones", params(("id" = i64, Path)),
     responses((status = 200, body = Answer<DnssecView>)))]
-async fn show_dnssec(ctx: Ctx, Id(id): Id) -> Result<Response, Problem> {
+async fn show_dnssec(ctx: Ctx, Id(id): Id) -> Result<Response, Refusal> {
     Ok(reply::ok(dnssec::view(&ctx, id).await?))
 }

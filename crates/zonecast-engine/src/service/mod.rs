@@ -152,7 +152,7 @@ impl Expected {
 }
 
 /// Reads a cursor: the id after which the page begins.
-pub(crate) fn cursor_in(cursor: Option<&str>, errors: &mut input::Errors) -> i64 {
+pub fn cursor_in(cursor: Option<&str>, errors: &mut input::Errors) -> i64 {
     let Some(text) = cursor.filter(|text| !text.is_empty()) else { return 0 };
     let id = text.strip_prefix('c').and_then(|id| id.parse::<i64>().ok()).filter(|id| *id >= 0);
     id.unwrap_or_else(|| {
@@ -162,7 +162,7 @@ pub(crate) fn cursor_in(cursor: Option<&str>, errors: &mut input::Errors) -> i64
 }
 
 /// Cuts rows of which one more than asked for was read into a page and its next cursor.
-pub(crate) fn cut<T>(mut rows: Vec<T>, limit: usize, id: impl Fn(&T) -> i64) -> (Vec<T>, Option<String>) {
+pub fn cut<T>(mut rows: Vec<T>, limit: usize, id: impl Fn(&T) -> i64) -> (Vec<T>, Option<String>) {
     let more = rows.len() > limit;
     rows.truncate(limit);
     let next = rows.last().filter(|_| more).map(|row| format!("c{}", id(row)));
