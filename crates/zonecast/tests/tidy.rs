@@ -1,5 +1,8 @@
 //! The house is as ARCHITECTURE.md and CONTRIBUTING.md say: this is where they can be caught lying.
 
+#[path = "tidy/requirements.rs"]
+mod requirements;
+
 use serde_json::Value;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};

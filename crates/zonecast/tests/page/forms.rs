@@ -26,7 +26,7 @@ pub fn error_at<'a>(html: &'a str, id: &str) -> &'a str {
     html[start..].split(['>', '<']).nth(1).unwrap_or_default()
 }
 
-/// S2.13, S2.14, S2.30, S2.31, S1.65-69: one form per type, its fields by the provider's own list.
+/// S2.13, S2.14, S2.30, S2.31, S1.24-40: one form per type, its fields by the provider's own list.
 #[tokio::test(flavor = "multi_thread")]
 async fn the_fields_follow_the_type_with_and_without_script() {
     let site = Site::open().await;
