@@ -5,7 +5,7 @@
 //! they wait for one approval. Additions never wait.
 
 /// The window in which derived removals are added up.
-pub const WINDOW_SECONDS: u64 = 600;
+pub const WINDOW_SECONDS: i64 = 600;
 /// Fewer removals than this are never held: a small zone may lose one of its three records.
 pub const FEWEST_HELD: usize = 10;
 /// Derived removals of more than this share of what we own are held.

@@ -116,11 +116,6 @@ impl Authority {
         Some(self.zone(zone)?.snapshot())
     }
 
-    /// The deepest zone here that holds the name, itself included.
-    pub fn zone_for(&self, name: &Name) -> Option<Arc<ZoneSnapshot>> {
-        Some(deepest(&self.0.zones.load(), name.key())?.snapshot())
-    }
-
     /// Creates a zone of these RRsets, SOA and apex NS among them. Durable and served when it returns.
     pub async fn create_zone(
         &self,

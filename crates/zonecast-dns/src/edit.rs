@@ -146,18 +146,6 @@ impl ZoneSnapshot {
         Ok(Some(Edited { snapshot, entry, edits: edits.collect() }))
     }
 
-    /// The edits that make this zone hold exactly `wanted`, as for a zone file that was read anew.
-    /// The apex keeps its SOA, and its NS when `wanted` has none; what is equal is left out.
-    pub fn edits_to(&self, wanted: &[RRset]) -> Vec<Edit> {
-        let named: BTreeSet<(&Name, RecordType)> = wanted.iter().map(|set| (&set.name, set.rtype)).collect();
-        let is_kept =
-            |set: &RRset| set.name == self.apex && matches!(set.rtype, RecordType::SOA | RecordType::NS);
-        let gone = self.rrsets().filter(|set| !named.contains(&(&set.name, set.rtype)) && !is_kept(set));
-        let gone = gone.map(|set| Edit::Delete(set.name, set.rtype));
-        let come = wanted.iter().filter(|set| !self.is_same(&set.name, set.rtype, Some(set)));
-        gone.chain(come.cloned().map(Edit::Set)).collect()
-    }
-
     /// The edits as "this RRset becomes that", checked one by one.
     fn wanted(&self, edits: &[Edit]) -> Result<Wanted, EditError> {
         let mut wanted = Wanted::new();
@@ -326,18 +314,6 @@ mod tests {
         assert!(matches!(refused(&[Edit::Delete(name("example.org"), RecordType::SOA)]), EditError::Apex(_)));
         let swap = [cname, Edit::Delete(name("ns1.example.org"), RecordType::A)];
         assert!(zone.edited(&swap, None).unwrap().is_some(), "order of the edits does not matter");
-    }
-
-    #[test]
-    fn edits_to_a_zone_make_it_and_then_there_are_none() {
-        let zone = small_zone();
-        let wanted =
-            [rrset("a.example.org", "A", &["192.0.2.9"]), rrset("example.org", "MX", &["10 a.example.org"])];
-        let edits = zone.edits_to(&wanted);
-        assert!(edits.contains(&Edit::Delete(name("ns1.example.org"), RecordType::A)));
-        let next = zone.edited(&edits, None).unwrap().unwrap().snapshot;
-        assert_eq!(next.edits_to(&wanted), []);
-        assert_eq!(next.record_count(), 4, "SOA and NS stayed");
     }
 
     #[test]

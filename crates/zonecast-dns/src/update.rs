@@ -117,11 +117,6 @@ impl Update {
         self.prerequisites.count + self.updates.count
     }
 
-    /// Whether it would change anything; prerequisites alone are a question.
-    pub fn is_question(&self) -> bool {
-        self.updates.count == 0
-    }
-
     /// The message with this id, unsigned.
     pub(crate) fn compose(&self, id: u16) -> Vec<u8> {
         let mut message = Vec::with_capacity(self.size() + crate::tsig::TSIG_ROOM);

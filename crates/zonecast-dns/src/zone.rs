@@ -65,13 +65,6 @@ impl ZoneSnapshot {
         self.nodes.keys().flat_map(node_rrsets)
     }
 
-    /// The RRsets of the names after `after` (all of them for `None`): one page after another
-    /// without a cursor that could go stale.
-    pub fn rrsets_after<'a>(&'a self, after: Option<&'a Name>) -> impl Iterator<Item = RRset> + 'a {
-        let from = after.map_or(Unbounded, |name| Excluded(name.key()));
-        self.nodes.range::<[u8], _>((from, Unbounded)).flat_map(|(node, ())| node_rrsets(node))
-    }
-
     pub(crate) fn node(&self, key: &[u8]) -> Option<&Node> {
         self.nodes.get_key_value(key).map(|(node, ())| node)
     }

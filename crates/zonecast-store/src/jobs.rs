@@ -172,12 +172,6 @@ impl Store {
         tx.commit().await
     }
 
-    /// The names that ended badly under a job.
-    pub async fn failed_names(&self, job_id: i64, limit: usize) -> Result<Vec<(i64, Name)>, StoreError> {
-        let rows: Vec<(i64, Vec<u8>)> = self.db().all(&JOB_FAILED, args![job_id, limit]).await?;
-        rows.into_iter().map(|(zone, key)| Ok((zone, codec::name(&key)?))).collect()
-    }
-
     /// Stops watching. The wishes stay wishes: what was registered is still carried out. `false` when
     /// the job had ended already.
     pub async fn cancel_job(&self, id: i64) -> Result<bool, StoreError> {

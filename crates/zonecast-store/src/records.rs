@@ -31,9 +31,6 @@ bulk! {
             zone_id = v.zone_id, state = v.state, updated_at = x.now, version = record.version + 1
         FROM v CROSS JOIN x WHERE record.id = v.id AND record.version = v.expected AND record.state <> 'deleting'
         RETURNING record.id";
-    RECORDS_BY_IDS [] [id: Int] = "
-        SELECT r.id, r.name_key, r.rtype, r.data, r.ttl, r.zone_id, r.state, r.created_at, r.updated_at, r.version
-        FROM v CROSS JOIN record r WHERE r.id = v.id";
 }
 
 /// Which records to list. Everything left empty means all.
@@ -112,11 +109,5 @@ impl Store {
     pub async fn count_records(&self, filter: &RecordFilter) -> Result<i64, StoreError> {
         let (count,): (i64,) = self.db().one(&RECORD_COUNT, filter.args().into()).await?;
         Ok(count)
-    }
-
-    /// The records with these ids, in no particular order; those that are not there are left out.
-    pub async fn records_by_ids(&self, ids: &[i64]) -> Result<Vec<RecordRow>, StoreError> {
-        let rows = ids.iter().map(|id| Value::from(*id)).collect();
-        self.db().bulk(&RECORDS_BY_IDS, args![], rows).await?.into_iter().map(record).collect()
     }
 }

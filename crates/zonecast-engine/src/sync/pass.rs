@@ -11,14 +11,14 @@ use super::make_zone;
 use super::outcome::{self, Judged};
 use super::trouble::Trouble;
 use std::collections::{BTreeMap, HashMap, HashSet};
-use zonecast_core::guard::{Brake, derived_removals};
+use zonecast_core::guard::{Brake, WINDOW_SECONDS, derived_removals};
 use zonecast_core::plan::{Hold, NamePlan, NamePlanInput, Policy, plan_name};
 use zonecast_core::{Name, Observed, RRset, RecordData, RecordType, Ttl};
 use zonecast_providers::{ErrorClass, ProviderError};
 use zonecast_store::{DirtyName, Intent, KeyRow, StoreError};
 
 /// Derived removals are counted over this long.
-const REMOVAL_WINDOW_MILLIS: i64 = 10 * 60 * 1000;
+const REMOVAL_WINDOW_MILLIS: i64 = WINDOW_SECONDS * 1000;
 
 /// What one pass works on.
 pub(super) struct Work {

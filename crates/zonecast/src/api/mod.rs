@@ -30,7 +30,6 @@ pub use reply::{Answer, ListAnswer, WithJob};
 
 use crate::app::App;
 use crate::problem::Problem;
-use crate::service::Caller;
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, Request, State};
 use axum::middleware::from_fn_with_state;
@@ -63,12 +62,6 @@ pub fn router(app: App) -> Router {
         .layer(axum::middleware::from_fn(health::count))
         .layer(tower_http::catch_panic::CatchPanicLayer::custom(panicked))
         .with_state(state)
-}
-
-/// The same for a caller inside this process, who needs no key: a command without a daemon, the
-/// library. Never serve this one.
-pub fn local_router(app: App, caller: Caller) -> Router {
-    router(app).layer(axum::Extension(caller))
 }
 
 /// The description of every route, OpenAPI 3.1, as `/api/openapi.json` gives it.
