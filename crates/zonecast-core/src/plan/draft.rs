@@ -102,7 +102,7 @@ impl<'a> Draft<'a> {
         let of_the_apex =
             self.rtype == RecordType::SOA || (self.rtype == RecordType::NS && input.name == input.apex);
         match () {
-            () if self.observed.is_some_and(|set| set.opaque) => Some(OPAQUE),
+            () if self.is_opaque() => Some(OPAQUE),
             () if self.rtype.is_dnssec_made() => Some(SIGNER),
             () if of_the_apex && !(input.policy.apex_asked && self.desired.is_some()) => Some(NOT_ASKED),
             () => None,
@@ -210,9 +210,26 @@ impl<'a> Draft<'a> {
         self.values().iter().filter(move |v| v.disabled || !(has(desired, &v.data) || has(applied, &v.data)))
     }
 
+    /// Whether something stands there afterwards; a set that shows no values (an alias record) does.
+    pub(super) fn stands(&self) -> bool {
+        !self.after.is_empty() || self.is_opaque()
+    }
+
     /// What stands there afterwards, as text with its type, for the conflict of another type.
     pub(super) fn texts_after(&self) -> Vec<String> {
+        if self.after.is_empty() && self.is_opaque() {
+            return vec![format!("{}: {OPAQUE}", self.rtype)];
+        }
         self.after.iter().map(|value| format!("{} {}", self.rtype, value.to_text())).collect()
+    }
+
+    /// Whether all that stands there are values of ours that wait for approval.
+    pub(super) fn only_held(&self) -> bool {
+        !self.is_opaque() && self.held.len() == self.after.len()
+    }
+
+    fn is_opaque(&self) -> bool {
+        self.observed.is_some_and(|set| set.opaque)
     }
 
     /// Whether the key may be emptied for another type: nothing of it is wished, held, disabled,
@@ -231,7 +248,7 @@ impl<'a> Draft<'a> {
     /// The step that brings the draft about, if one is needed.
     pub(super) fn change(&self, policy: &Policy) -> Option<Change> {
         // What cannot be modelled is left alone, also where it shows no values (an alias record).
-        if self.observed.is_some_and(|set| set.opaque) {
+        if self.is_opaque() {
             return None;
         }
         let set =

@@ -9,10 +9,10 @@ use crate::record::RecordType;
 /// asked to take over and everything in the way may go.
 pub(super) fn settle(input: &NamePlanInput<'_>, drafts: &mut [Draft<'_>]) {
     let Some(at) = drafts.iter().position(|draft| draft.rtype == RecordType::CNAME) else { return };
-    let stands = |draft: &Draft<'_>| !draft.after.is_empty() && !draft.rtype.is_dnssec_made();
+    let stands = |draft: &Draft<'_>| draft.stands() && !draft.rtype.is_dnssec_made();
     let (before, rest) = drafts.split_at_mut(at);
     let Some((cname, behind)) = rest.split_first_mut() else { return };
-    if cname.after.is_empty() {
+    if !cname.stands() {
         return;
     }
     let mut others: Vec<&mut Draft<'_>> =
@@ -46,7 +46,7 @@ fn give_way(
     if may_go && input.policy.take_over_asked {
         return standing.iter_mut().for_each(|draft| draft.make_room());
     }
-    let only_held = standing.iter().all(|draft| draft.held.len() == draft.after.len());
+    let only_held = standing.iter().all(|draft| draft.only_held());
     for draft in wished.iter_mut().filter(|draft| draft.verdict == KeyVerdict::Equal) {
         if only_held { draft.wait() } else { draft.conflict(theirs.clone(), None) }
     }

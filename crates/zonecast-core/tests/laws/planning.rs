@@ -28,6 +28,30 @@ fn is_open(verdict: &KeyVerdict) -> bool {
     !matches!(verdict, KeyVerdict::Conflict { .. } | KeyVerdict::Held | KeyVerdict::Unsupported)
 }
 
+/// An alias record shows no values and still stands there: no CNAME beside it, and no address beside
+/// an alias of another name.
+#[test]
+fn an_alias_without_values_stands_in_the_way() {
+    let (apex, owner) = (name("example.com"), name("www.example.com"));
+    let wish = |rtype| RRset::new(owner.clone(), rtype, Ttl::DEFAULT, vec![data(rtype, 1)]);
+    let alias =
+        |rtype| ObservedRRset { name: owner.clone(), rtype, ttl: Ttl::DEFAULT, values: vec![], opaque: true };
+    for (there, wished) in [(RecordType::A, RecordType::CNAME), (RecordType::CNAME, RecordType::A)] {
+        for take_over_asked in [false, true] {
+            let policy = Policy { take_over_asked, ..Policy::default() };
+            let (observed, desired) = ([alias(there)], [wish(wished)]);
+            let plan = plan_name(&NamePlanInput {
+                observed: &observed,
+                desired: &desired,
+                ..NamePlanInput::new(&owner, &apex, &policy)
+            });
+            assert_eq!(plan.changes, [], "{there}");
+            let KeyVerdict::Conflict { theirs } = &plan.keys[0].verdict else { panic!("{plan:?}") };
+            assert!(theirs[0].starts_with(&there.to_string()) && theirs[0].len() > 10, "{theirs:?}");
+        }
+    }
+}
+
 proptest! {
     #![proptest_config(crate::world::cases(1000))]
 
