@@ -7,8 +7,10 @@
 //! which `BETWEEN key AND key || 0xFF` selects a whole subtree on SQLite and PostgreSQL alike.
 //! The road not taken: `domain::base::Name`, whose comparison walks labels from the end each time.
 
+mod reverse;
+mod text;
+
 use std::fmt;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::str::FromStr;
 use std::sync::Arc;
 
@@ -52,44 +54,6 @@ impl Name {
     /// The root, `.`.
     pub fn root() -> Name {
         Name(Arc::from([]))
-    }
-
-    /// Reads presentation form: with or without the final dot, national characters or A-labels,
-    /// `\.` and `\DDD` escapes. Always absolute: nothing is ever appended.
-    pub fn parse(text: &str) -> Result<Name, NameError> {
-        if text == "." {
-            return Ok(Name::root());
-        }
-        let mut labels: Vec<Vec<u8>> = Vec::with_capacity(8);
-        let mut label = Vec::with_capacity(16);
-        let mut national = false;
-        let mut chars = text.chars();
-        let mut open = true;
-        while let Some(c) = chars.next() {
-            open = true;
-            match c {
-                '.' | '\u{3002}' => {
-                    labels.push(finish_label(std::mem::take(&mut label), national)?);
-                    national = false;
-                    open = false;
-                }
-                '\\' => label.push(unescape(&mut chars)?),
-                c if c.is_ascii() => {
-                    if c <= ' ' || c == '\x7f' {
-                        return Err(NameError::BadCharacter(c));
-                    }
-                    label.push(c as u8);
-                }
-                c => {
-                    national = true;
-                    label.extend_from_slice(c.encode_utf8(&mut [0; 4]).as_bytes());
-                }
-            }
-        }
-        if open {
-            labels.push(finish_label(label, national)?);
-        }
-        Name::from_labels(labels.iter().map(Vec::as_slice))
     }
 
     /// Builds a name from its labels, leaf first, each the raw bytes of one label.
@@ -239,62 +203,6 @@ impl Name {
         parts.join(".")
     }
 
-    /// The name that holds the PTR record of an address (RFC 1035 section 3.5, RFC 3596 section 2.5).
-    pub fn reverse_of(address: IpAddr) -> Name {
-        let mut key = Vec::with_capacity(74);
-        match address {
-            IpAddr::V4(v4) => {
-                key.extend_from_slice(b"arpa\0in-addr\0");
-                for octet in v4.octets() {
-                    push_decimal(&mut key, octet);
-                    key.push(0);
-                }
-            }
-            IpAddr::V6(v6) => {
-                key.extend_from_slice(b"arpa\0ip6\0");
-                for octet in v6.octets() {
-                    for nibble in [octet >> 4, octet & 15] {
-                        key.push(b"0123456789abcdef"[nibble as usize]);
-                        key.push(0);
-                    }
-                }
-            }
-        }
-        Name(key.into())
-    }
-
-    /// The address of a full reverse name; `None` for any other name.
-    pub fn reverse_address(&self) -> Option<IpAddr> {
-        if let Some(rest) = self.0.strip_prefix(b"arpa\0in-addr\0") {
-            let mut octets = [0u8; 4];
-            let mut count = 0;
-            for label in rest.split_inclusive(|b| *b == 0) {
-                let text = std::str::from_utf8(&label[..label.len() - 1]).ok()?;
-                let plain = text == "0" || !text.starts_with('0');
-                *octets.get_mut(count)? = if plain { text.parse().ok()? } else { return None };
-                count += 1;
-            }
-            return (count == 4).then(|| Ipv4Addr::from(octets).into());
-        }
-        let rest = self.0.strip_prefix(b"arpa\0ip6\0")?;
-        if rest.len() != 64 {
-            return None;
-        }
-        let mut value = 0u128;
-        for pair in rest.chunks_exact(2) {
-            if pair[1] != 0 {
-                return None;
-            }
-            value = value << 4 | u128::from((pair[0] as char).to_digit(16)?);
-        }
-        Some(Ipv6Addr::from(value).into())
-    }
-
-    /// Whether the name lies in `in-addr.arpa` or `ip6.arpa`.
-    pub fn is_reverse(&self) -> bool {
-        self.0.starts_with(b"arpa\0in-addr\0") || self.0.starts_with(b"arpa\0ip6\0")
-    }
-
     fn raw_labels(&self) -> impl DoubleEndedIterator<Item = &[u8]> {
         self.0.split_inclusive(|b| *b == 0).map(|label| &label[..label.len() - 1])
     }
@@ -358,36 +266,6 @@ impl<'de> serde::Deserialize<'de> for Name {
     }
 }
 
-fn finish_label(label: Vec<u8>, national: bool) -> Result<Vec<u8>, NameError> {
-    if !national {
-        return Ok(label);
-    }
-    let bad = || NameError::BadIdn(String::from_utf8_lossy(&label).into_owned());
-    let text = std::str::from_utf8(&label).map_err(|_| bad())?;
-    let ascii = idna::uts46::Uts46::new()
-        .to_ascii(
-            text.as_bytes(),
-            idna::AsciiDenyList::EMPTY,
-            idna::uts46::Hyphens::Check,
-            idna::uts46::DnsLength::Verify,
-        )
-        .map_err(|_| bad())?;
-    Ok(ascii.as_bytes().to_vec())
-}
-
-fn unescape(chars: &mut std::str::Chars<'_>) -> Result<u8, NameError> {
-    let first = chars.next().ok_or(NameError::BadEscape)?;
-    if !first.is_ascii_digit() {
-        return if first.is_ascii() { Ok(first as u8) } else { Err(NameError::BadEscape) };
-    }
-    let mut value = first.to_digit(10).unwrap_or_default();
-    for _ in 0..2 {
-        let digit = chars.next().and_then(|c| c.to_digit(10)).ok_or(NameError::BadEscape)?;
-        value = value * 10 + digit;
-    }
-    u8::try_from(value).map_err(|_| NameError::BadEscape)
-}
-
 /// Appends one label to a key; gives its unescaped length.
 fn push_label(key: &mut Vec<u8>, label: &[u8]) -> Result<usize, NameError> {
     match label.len() {
@@ -403,16 +281,6 @@ fn push_label(key: &mut Vec<u8>, label: &[u8]) -> Result<usize, NameError> {
     }
     key.push(0);
     Ok(label.len())
-}
-
-fn push_decimal(key: &mut Vec<u8>, octet: u8) {
-    if octet >= 100 {
-        key.push(b'0' + octet / 100);
-    }
-    if octet >= 10 {
-        key.push(b'0' + octet / 10 % 10);
-    }
-    key.push(b'0' + octet % 10);
 }
 
 fn unescaped(label: &[u8]) -> impl Iterator<Item = u8> {
@@ -486,7 +354,7 @@ mod tests {
     #[test]
     fn reverse_names_round_trip() {
         for text in ["192.0.2.10", "10.0.0.255", "2001:db8::10", "::1"] {
-            let address: IpAddr = text.parse().unwrap();
+            let address: std::net::IpAddr = text.parse().unwrap();
             let reverse = Name::reverse_of(address);
             assert_eq!(reverse.reverse_address(), Some(address));
             assert_eq!(name(&reverse.to_string()), reverse);

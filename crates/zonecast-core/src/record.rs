@@ -4,101 +4,27 @@
 //! lower case), so equality and order are those of bytes for every type, known or not (RFC 3597).
 //! A TXT value is **one logical text**: how it is cut into strings of 255 bytes is the wire's
 //! business, so two services that cut differently still hold the same value.
-//! Text goes in and out through `domain`, which knows the types; the few it cannot read in
-//! presentation form are accepted as `\# length hex`.
+//! What each type is made of stands in one table ([`form`]); text and wire form go by it everywhere: API,
+//! command line, zone files, providers.
 
+mod form;
+mod print;
+mod rare;
+mod read;
+mod rtype;
+mod service;
 mod txt;
+mod wire;
+pub mod words;
+
+pub use rtype::RecordType;
 
 use crate::name::{Name, NameError};
-use bytes::Bytes;
-use domain::base::iana::Rtype;
-use domain::base::zonefile_fmt::{DisplayKind, ZonefileFmt};
-use domain::base::{ParseRecordData, rdata::ComposeRecordData};
-use domain::rdata::ZoneRecordData;
-use domain::zonefile::inplace::{Entry, Zonefile};
+use form::form;
 use std::fmt::{self, Write as _};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
-use std::str::FromStr;
 use txt::{cut_text, join_text, parse_quoted, quote};
-
-/// A record type by its number; text is the mnemonic, or `TYPE65280` for one without.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct RecordType(pub u16);
-
-#[allow(missing_docs)]
-impl RecordType {
-    pub const A: RecordType = RecordType(1);
-    pub const NS: RecordType = RecordType(2);
-    pub const CNAME: RecordType = RecordType(5);
-    pub const SOA: RecordType = RecordType(6);
-    pub const PTR: RecordType = RecordType(12);
-    pub const MX: RecordType = RecordType(15);
-    pub const TXT: RecordType = RecordType(16);
-    pub const AAAA: RecordType = RecordType(28);
-    pub const SRV: RecordType = RecordType(33);
-    pub const DNAME: RecordType = RecordType(39);
-    pub const DS: RecordType = RecordType(43);
-    pub const RRSIG: RecordType = RecordType(46);
-    pub const NSEC: RecordType = RecordType(47);
-    pub const DNSKEY: RecordType = RecordType(48);
-    pub const NSEC3: RecordType = RecordType(50);
-    pub const NSEC3PARAM: RecordType = RecordType(51);
-    pub const TLSA: RecordType = RecordType(52);
-    pub const CDS: RecordType = RecordType(59);
-    pub const CDNSKEY: RecordType = RecordType(60);
-    pub const SVCB: RecordType = RecordType(64);
-    pub const HTTPS: RecordType = RecordType(65);
-    pub const SPF: RecordType = RecordType(99);
-    pub const CAA: RecordType = RecordType(257);
-
-    /// Types that carry one host name and nothing else.
-    pub fn is_single_name(self) -> bool {
-        matches!(self, Self::NS | Self::CNAME | Self::PTR | Self::DNAME)
-    }
-
-    /// Types a signer makes; nobody writes them by hand and no plan touches them.
-    pub fn is_dnssec_made(self) -> bool {
-        matches!(self, Self::RRSIG | Self::NSEC | Self::NSEC3 | Self::NSEC3PARAM)
-    }
-}
-
-impl fmt::Display for RecordType {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(&Rtype::from_int(self.0), f)
-    }
-}
-
-impl fmt::Debug for RecordType {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{self}")
-    }
-}
-
-impl FromStr for RecordType {
-    type Err = RecordError;
-    fn from_str(text: &str) -> Result<Self, RecordError> {
-        let upper = text.to_ascii_uppercase();
-        let known = Rtype::from_str(&upper).map(|rtype| RecordType(rtype.to_int()));
-        match known {
-            // Meta and query types (RFC 6895 section 3.1) cannot be stored in a zone.
-            Ok(rtype) if rtype.0 != 0 && rtype.0 != 41 && !(128..=255).contains(&rtype.0) => Ok(rtype),
-            _ => Err(RecordError::UnknownType(text.to_owned())),
-        }
-    }
-}
-
-impl serde::Serialize for RecordType {
-    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
-    }
-}
-
-impl<'de> serde::Deserialize<'de> for RecordType {
-    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = <std::borrow::Cow<'de, str>>::deserialize(deserializer)?;
-        text.parse().map_err(serde::de::Error::custom)
-    }
-}
+use words::Token;
 
 /// Seconds a resolver may keep an answer, 0 to 2^31 - 1 (RFC 2181 section 8).
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, serde::Serialize)]
@@ -114,6 +40,37 @@ impl Ttl {
     /// A TTL from seconds; refused above 2^31 - 1.
     pub fn from_seconds(seconds: u32) -> Result<Ttl, RecordError> {
         if seconds > Ttl::MAX.0 { Err(RecordError::TtlRange) } else { Ok(Ttl(seconds)) }
+    }
+
+    /// Seconds, or units as in `1h30m` (s, m, h, d, w).
+    pub fn parse(text: &str) -> Result<Ttl, String> {
+        let bad = || format!("{text:?} is not a TTL");
+        let (mut total, mut number, mut digits) = (0u64, 0u64, 0);
+        for c in text.chars() {
+            if let Some(digit) = c.to_digit(10) {
+                number = number.checked_mul(10).and_then(|n| n.checked_add(digit.into())).ok_or_else(bad)?;
+                digits += 1;
+                continue;
+            }
+            let unit = match c.to_ascii_lowercase() {
+                's' => 1,
+                'm' => 60,
+                'h' => 3600,
+                'd' => 86_400,
+                'w' => 604_800,
+                _ => return Err(bad()),
+            };
+            if digits == 0 {
+                return Err(bad());
+            }
+            total = number.checked_mul(unit).and_then(|n| n.checked_add(total)).ok_or_else(bad)?;
+            (number, digits) = (0, 0);
+        }
+        if text.is_empty() {
+            return Err(bad());
+        }
+        let seconds = u32::try_from(total.saturating_add(number)).map_err(|_| bad())?;
+        Ttl::from_seconds(seconds).map_err(|error| error.to_string())
     }
 
     /// The seconds.
@@ -153,6 +110,16 @@ pub enum RecordError {
         /// What is wrong with it.
         reason: String,
     },
+}
+
+impl RecordError {
+    /// What is wrong, without the value.
+    fn reason(self) -> String {
+        match self {
+            RecordError::BadValue { reason, .. } => reason,
+            other => other.to_string(),
+        }
+    }
 }
 
 /// The data of one record: its type and its canonical wire form.
@@ -199,18 +166,12 @@ impl RecordData {
                 Ok((name, used)) if used == wire.len() => name.to_wire(),
                 _ => return Err(bad("not one name")),
             },
-            _ => {
-                let octets = Bytes::copy_from_slice(wire);
-                let mut parser = domain::dep::octseq::Parser::from_ref(&octets);
-                let data = ZoneRecordData::<Bytes, domain::base::ParsedName<Bytes>>::parse_rdata(
-                    Rtype::from_int(rtype.0),
-                    &mut parser,
-                );
-                match data {
-                    Ok(Some(data)) if parser.remaining() == 0 => canonical(&data),
-                    _ => return Err(bad("the wire form is damaged")),
+            _ => match form(rtype) {
+                Some(fields) => {
+                    wire::canonical(fields, wire).ok_or_else(|| bad("the wire form is damaged"))?
                 }
-            }
+                None => wire.to_vec(),
+            },
         };
         if canonical.len() > u16::MAX as usize {
             return Err(bad("more than 65535 bytes"));
@@ -229,7 +190,7 @@ impl RecordData {
         let text = text.trim();
         let bad = |reason: String| RecordError::BadValue { rtype, text: text.to_owned(), reason };
         if text.starts_with("\\#") {
-            return Self::parse_scanned(rtype, text);
+            return Self::parse_words(rtype, text);
         }
         match rtype {
             RecordType::A => match text.parse::<Ipv4Addr>() {
@@ -251,30 +212,25 @@ impl RecordData {
                 let joined = parse_quoted(text).ok_or_else(|| bad("a quote is not closed".into()))?;
                 Ok(RecordData { rtype, wire: cut_text(&joined).into() })
             }
-            _ => Self::parse_scanned(rtype, text),
+            _ => Self::parse_words(rtype, text),
         }
     }
 
-    fn parse_scanned(rtype: RecordType, text: &str) -> Result<RecordData, RecordError> {
+    fn parse_words(rtype: RecordType, text: &str) -> Result<RecordData, RecordError> {
         let bad = |reason: String| RecordError::BadValue { rtype, text: text.to_owned(), reason };
         if text.bytes().any(|b| b == b'\n' || b == b'\r') {
             return Err(bad("a value is one line".into()));
         }
-        let mut zonefile = Zonefile::new();
-        zonefile.set_origin(domain::base::Name::root_bytes());
-        zonefile.extend_from_slice(format!(". 0 IN {rtype} {text}\n").as_bytes());
-        match zonefile.next_entry() {
-            Ok(Some(Entry::Record(record))) => {
-                let mut wire = canonical(record.data());
-                // The generic form is bytes as given: only reading them as the type proves them sound.
-                if text.starts_with("\\#") {
-                    wire = Self::from_wire(rtype, &wire)?.wire.into();
-                }
-                Ok(RecordData { rtype, wire: wire.into() })
-            }
-            Ok(_) => Err(bad("nothing to read".into())),
-            Err(error) => Err(bad(error.to_string())),
+        let entry = words::entries(text).next().ok_or_else(|| bad("nothing to read".into()))?;
+        if let Some(fault) = entry.fault {
+            return Err(bad(fault.into()));
         }
+        Self::read(rtype, &entry.tokens, &Name::root()).map_err(bad)
+    }
+
+    /// Reads the words of a zone file; names without a final dot are completed with `origin`.
+    pub fn read(rtype: RecordType, words: &[Token<'_>], origin: &Name) -> Result<RecordData, String> {
+        read::read(rtype, words, origin)
     }
 
     /// The type this is data of.
@@ -310,12 +266,6 @@ impl RecordData {
     /// Presentation form as zone files and most services want it: names with their final dot, TXT
     /// as quoted strings of at most 255 bytes.
     pub fn to_zonefile(&self) -> String {
-        if let Some(address) = self.as_address() {
-            return address.to_string();
-        }
-        if let Some(name) = self.as_name() {
-            return name.absolute();
-        }
         if let Some(text) = self.as_text() {
             let strings: Vec<String> = match text.len() {
                 0 => vec!["\"\"".into()],
@@ -323,28 +273,8 @@ impl RecordData {
             };
             return strings.join(" ");
         }
-        let octets = Bytes::copy_from_slice(&self.wire);
-        let mut parser = domain::dep::octseq::Parser::from_ref(&octets);
-        let data = ZoneRecordData::<Bytes, domain::base::ParsedName<Bytes>>::parse_rdata(
-            Rtype::from_int(self.rtype.0),
-            &mut parser,
-        );
-        match data {
-            Ok(Some(data)) if !matches!(data, ZoneRecordData::Unknown(_)) => {
-                let text = data.display_zonefile(DisplayKind::Simple).to_string();
-                if self.is_text_of(&text) { text } else { self.to_generic() }
-            }
-            _ => self.to_generic(),
-        }
-    }
-
-    /// Whether a presentation form reads back as this value. `domain` 0.12.3 writes quotes inside
-    /// names unescaped and an empty CAA tag as nothing; plain text needs no second look.
-    fn is_text_of(&self, text: &str) -> bool {
-        let plain =
-            |b: u8| b.is_ascii_alphanumeric() || matches!(b, b' ' | b'.' | b'-' | b'_' | b'+' | b'/' | b'=');
-        let gap = text.contains("  ") || text.ends_with(' ');
-        (!gap && text.bytes().all(plain)) || Self::parse(self.rtype, text).as_ref() == Ok(self)
+        let printed = form(self.rtype).and_then(|fields| print::print(fields, &self.wire));
+        printed.unwrap_or_else(|| self.to_generic())
     }
 
     /// The RFC 3597 form `\# length hex`, which every type has.
@@ -405,13 +335,6 @@ impl RRset {
     }
 }
 
-fn canonical<N: domain::base::ToName>(data: &ZoneRecordData<Bytes, N>) -> Vec<u8> {
-    let mut wire = Vec::new();
-    // Writing to a vector cannot fail.
-    let _ = data.compose_canonical_rdata(&mut wire);
-    wire
-}
-
 impl From<NameError> for RecordError {
     fn from(error: NameError) -> RecordError {
         RecordError::BadValue { rtype: RecordType(0), text: String::new(), reason: error.to_string() }
@@ -451,7 +374,19 @@ mod tests {
             ("TLSA", "3 1 1 0123456789abcdef", "3 1 1 0123456789ABCDEF"),
             ("DS", "36072 13 2 00FF", "36072 13 2 00FF"),
             ("HTTPS", "1 . alpn=h2", "1 . alpn=h2"),
-            ("MX", "10 a\\\"b.example", "\\# 15 000A03612262076578616D706C6500"),
+            ("MX", "10 a\\\"b.example", "10 a\\\"b.example."),
+            ("MX", "10 Bücher.example", "10 xn--bcher-kva.example."),
+            ("SRV", "1 2 3 bücher.example.", "1 2 3 xn--bcher-kva.example."),
+            ("HTTPS", "1 bücher.example alpn=\"h2,h3\"", "1 xn--bcher-kva.example. alpn=h2,h3"),
+            ("RP", "post.bücher.example .", "post.xn--bcher-kva.example. ."),
+            (
+                "NAPTR",
+                "1 2 S SIP+D2U \"\" bücher.example",
+                "1 2 \"S\" \"SIP+D2U\" \"\" xn--bcher-kva.example.",
+            ),
+            ("AAAA", "::ffff:192.0.2.1", "::ffff:192.0.2.1"),
+            ("AAAA", "::c000:201", "::192.0.2.1"),
+            ("URI", "10 1 \"https://example.org/\"", "10 1 \"https://example.org/\""),
         ] {
             assert_eq!(round_trip(rtype, text), zonefile, "{rtype} {text}");
         }

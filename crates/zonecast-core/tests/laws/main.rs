@@ -5,4 +5,5 @@ mod matching;
 mod planning;
 mod plans;
 mod text;
+mod values;
 mod world;

@@ -1,8 +1,7 @@
 //! One entry at a time: directives, owners, TTLs and classes; data goes to [`super::rdata`].
 
 use super::generate::Generate;
-use super::lexer::{Entry, Token};
-use super::rdata::read_data;
+use zonecast_core::record::words::{Entry, Token};
 use zonecast_core::{Name, RecordData, RecordType, Ttl};
 
 /// Takes one record that was read.
@@ -39,12 +38,12 @@ impl Reader {
     fn directive(&mut self, keyword: &str, rest: &[Token<'_>], sink: Sink<'_>) -> Result<(), String> {
         match (keyword.to_ascii_uppercase().as_str(), rest) {
             ("$TTL", [ttl]) => {
-                self.ttl = Some(read_ttl(ttl.text)?);
+                self.ttl = Some(Ttl::parse(ttl.text)?);
                 self.ttl_is_directive = true;
                 Ok(())
             }
             ("$ORIGIN", [name]) => {
-                self.origin = read_name(name.text, &self.origin)?;
+                self.origin = Name::parse_below(name.text, &self.origin)?;
                 Ok(())
             }
             ("$GENERATE", [range, rest @ ..]) => {
@@ -68,7 +67,7 @@ impl Reader {
     fn record(&mut self, same_owner: bool, tokens: &[Token<'_>], sink: Sink<'_>) -> Result<(), String> {
         let mut rest = tokens;
         if !same_owner && let Some((owner, tail)) = tokens.split_first() {
-            let name = read_name(owner.text, &self.origin)?;
+            let name = Name::parse_below(owner.text, &self.origin)?;
             if !name.is_within(&self.zone) {
                 return Err(format!("{name} is not within zone {}", self.zone));
             }
@@ -80,7 +79,7 @@ impl Reader {
         let (rtype, data) = rest.split_first().ok_or("the record type is missing")?;
         let rtype: RecordType =
             rtype.text.parse().map_err(|_| format!("{:?} is not a record type", rtype.text))?;
-        let data = read_data(rtype, data, &self.origin)?;
+        let data = RecordData::read(rtype, data, &self.origin)?;
         let ttl = self.choose_ttl(ttl, &data);
         sink(owner, rtype, ttl, data);
         Ok(())
@@ -107,7 +106,7 @@ fn read_ttl_and_class<'a, 't>(tokens: &'a [Token<'t>]) -> Result<(Option<Ttl>, &
     let (mut ttl, mut class, mut rest) = (None, false, tokens);
     while let Some((token, tail)) = rest.split_first() {
         if ttl.is_none() && token.text.starts_with(|c: char| c.is_ascii_digit()) {
-            ttl = Some(read_ttl(token.text)?);
+            ttl = Some(Ttl::parse(token.text)?);
         } else if !class && token.text.eq_ignore_ascii_case("IN") {
             class = true;
         } else if !class
@@ -120,53 +119,4 @@ fn read_ttl_and_class<'a, 't>(tokens: &'a [Token<'t>]) -> Result<(Option<Ttl>, &
         rest = tail;
     }
     Ok((ttl, rest))
-}
-
-/// Seconds, or units as in `1h30m` (s, m, h, d, w).
-pub(super) fn read_ttl(text: &str) -> Result<Ttl, String> {
-    let bad = || format!("{text:?} is not a TTL");
-    let (mut total, mut number, mut digits) = (0u64, 0u64, 0);
-    for c in text.chars() {
-        if let Some(digit) = c.to_digit(10) {
-            number = number.checked_mul(10).and_then(|n| n.checked_add(digit.into())).ok_or_else(bad)?;
-            digits += 1;
-            continue;
-        }
-        let unit = match c.to_ascii_lowercase() {
-            's' => 1,
-            'm' => 60,
-            'h' => 3600,
-            'd' => 86_400,
-            'w' => 604_800,
-            _ => return Err(bad()),
-        };
-        if digits == 0 {
-            return Err(bad());
-        }
-        total = number.checked_mul(unit).and_then(|n| n.checked_add(total)).ok_or_else(bad)?;
-        (number, digits) = (0, 0);
-    }
-    if text.is_empty() {
-        return Err(bad());
-    }
-    let seconds = u32::try_from(total.saturating_add(number)).map_err(|_| bad())?;
-    Ttl::from_seconds(seconds).map_err(|error| error.to_string())
-}
-
-/// A name, completed with the origin unless it ends with a dot; `@` is the origin.
-pub(super) fn read_name(text: &str, origin: &Name) -> Result<Name, String> {
-    if text == "@" {
-        return Ok(origin.clone());
-    }
-    let absolute = text.ends_with('.') && !ends_escaped(&text[..text.len() - 1]);
-    let name = if absolute || origin.is_root() {
-        Name::parse(text)
-    } else {
-        Name::parse(&format!("{text}.{}", origin.absolute()))
-    };
-    name.map_err(|error| format!("{text:?}: {error}"))
-}
-
-fn ends_escaped(text: &str) -> bool {
-    text.bytes().rev().take_while(|byte| *byte == b'\\').count() % 2 == 1
 }

@@ -1,6 +1,6 @@
 //! `$GENERATE start-stop[/step] ...`: a line per number, as BIND does it.
 
-use super::lexer::Token;
+use zonecast_core::record::words::Token;
 
 /// Lines one directive may make: a /16 of addresses.
 const LINES_MAX: u64 = 65_536;

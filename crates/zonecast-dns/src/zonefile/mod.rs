@@ -1,15 +1,11 @@
 //! Zone files, RFC 1035 section 5, as panels and BIND really write them.
 //!
 //! The front end is ours: TTLs with units, `$GENERATE`, a missing last line end, and every error of a
-//! file at once, each with its line. The usual types are read right here, which is also what makes
-//! a million records a matter of seconds; rare ones go through `domain`, and what that cannot read in
-//! presentation form through [`rare`]. `$INCLUDE` is refused: a zone file never reads other files.
+//! file at once, each with its line. The data of a record is read by [`RecordData::read`], as everywhere.
+//! `$INCLUDE` is refused: a zone file never reads other files.
 
 mod entry;
 mod generate;
-mod lexer;
-mod rare;
-mod rdata;
 mod write;
 
 pub use write::write_zonefile;
@@ -17,6 +13,7 @@ pub use write::write_zonefile;
 use entry::Reader;
 use std::collections::BTreeMap;
 use std::fmt;
+use zonecast_core::record::words;
 use zonecast_core::{Name, RRset, RecordData, RecordType, Ttl};
 
 /// Errors reported of one file; after that it is hardly a zone file.
@@ -57,7 +54,7 @@ pub fn parse_zonefile(text: &str, origin: &Name, ttl: Ttl) -> Result<Vec<RRset>,
     let mut sets: BTreeMap<(Name, RecordType), (Ttl, Vec<RecordData>)> = BTreeMap::new();
     let mut errors = Vec::new();
     let mut reader = Reader::new(origin.clone(), ttl);
-    for entry in lexer::entries(text) {
+    for entry in words::entries(text) {
         let line = entry.line;
         let read = reader.read(entry, &mut |name, rtype, ttl, data| {
             let set = sets.entry((name, rtype)).or_insert_with(|| (ttl, Vec::with_capacity(1)));

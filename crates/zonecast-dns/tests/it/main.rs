@@ -3,5 +3,8 @@
 
 mod answers;
 mod harness;
+mod judges;
 mod lookups;
 mod transfers;
+#[path = "../../../zonecast-core/tests/laws/values.rs"]
+mod values;

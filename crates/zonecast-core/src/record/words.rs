@@ -1,26 +1,29 @@
-//! Cutting a zone file into entries and their words; escapes stay as they are.
+//! Cutting a zone file, or one value, into entries and their words; escapes stay as they are.
 
 /// One word of an entry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Token<'t> {
-    pub(super) text: &'t str,
+pub struct Token<'t> {
+    /// Its text, escapes as they stand.
+    pub text: &'t str,
     /// The word stood in quotes (they are not part of the text).
-    pub(super) quoted: bool,
+    pub quoted: bool,
 }
 
 /// One record or directive, over several lines if in parentheses.
 #[derive(Debug)]
-pub(super) struct Entry<'t> {
-    pub(super) line: usize,
+pub struct Entry<'t> {
+    /// The line it begins at, from 1.
+    pub line: usize,
     /// The entry begins with white space: its owner is that of the record before.
-    pub(super) same_owner: bool,
-    pub(super) tokens: Vec<Token<'t>>,
+    pub same_owner: bool,
+    /// Its words.
+    pub tokens: Vec<Token<'t>>,
     /// A quote or parenthesis that never closes, or closes without being open.
-    pub(super) fault: Option<&'static str>,
+    pub fault: Option<&'static str>,
 }
 
 /// The entries of a file; empty lines and comments are none.
-pub(super) fn entries(text: &str) -> impl Iterator<Item = Entry<'_>> {
+pub fn entries(text: &str) -> impl Iterator<Item = Entry<'_>> {
     let mut lexer = Lexer { text, at: 0, line: 1 };
     std::iter::from_fn(move || {
         while lexer.at < lexer.text.len() {
