@@ -12,9 +12,13 @@ use sqlx::postgres::{PgArguments, PgConnectOptions, PgPoolOptions, PgRow};
 use sqlx::sqlite::{
     SqliteArguments, SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteRow, SqliteSynchronous,
 };
-use sqlx::{Arguments as _, AssertSqlSafe, FromRow, PgConnection, PgPool, SqliteConnection, SqlitePool};
+use sqlx::{
+    Arguments as _, AssertSqlSafe, Connection as _, FromRow, PgConnection, PgPool, SqliteConnection,
+    SqlitePool,
+};
 use std::path::Path;
-use std::time::Duration;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 /// How often a transaction that met another one is run again.
 pub(crate) const TRIES: usize = 6;
@@ -44,12 +48,60 @@ impl<T> Row for T where T: for<'r> FromRow<'r, SqliteRow> + for<'r> FromRow<'r, 
 {}
 
 /// The pools.
-pub(crate) enum Db {
+pub(crate) enum Pools {
     Sqlite { writer: SqlitePool, readers: SqlitePool },
     Postgres(PgPool),
 }
 
+/// The pools, and when a write last ended well.
+pub(crate) struct Db {
+    pub pools: Pools,
+    wrote: Arc<Wrote>,
+}
+
+/// When a write last ended well; nothing since one was refused.
+type Wrote = Mutex<Option<Instant>>;
+
+/// For how long a write that ended well says that the next one would.
+const LATELY: Duration = Duration::from_secs(10);
+
+/// Remembers how a write ended. What the write itself did wrong says nothing about the database.
+fn note<T>(wrote: &Wrote, result: Result<T, DbError>) -> Result<T, DbError> {
+    let mut wrote = wrote.lock().unwrap_or_else(PoisonError::into_inner);
+    match &result {
+        Ok(_) => *wrote = Some(Instant::now()),
+        Err(DbError::Store(StoreError::Unavailable(_))) => *wrote = None,
+        Err(_) => {}
+    }
+    result
+}
+
+/// A connection that is still inside a transaction never goes back to its pool: a commit or a rollback
+/// that failed (a full disk) leaves one, and nobody after it could begin.
+///
+/// The rollback of a dropped transaction may be queued still, so it is waited for first.
+macro_rules! only_outside {
+    ($options:expr) => {
+        $options.after_release(|connection, _| {
+            Box::pin(async move {
+                connection.ping().await?;
+                Ok(!connection.is_in_transaction())
+            })
+        })
+    };
+}
+
 impl Db {
+    fn new(pools: Pools) -> Db {
+        Db { pools, wrote: Arc::default() }
+    }
+
+    /// Whether a write ended well a moment ago and none was refused since.
+    pub fn wrote_lately(&self) -> bool {
+        let wrote = *self.wrote.lock().unwrap_or_else(PoisonError::into_inner);
+        wrote.is_some_and(|at| at.elapsed() < LATELY)
+    }
+
     pub async fn open_sqlite(path: &Path) -> Result<Db, DbError> {
         let options = SqliteConnectOptions::new()
             .filename(path)
@@ -61,19 +113,19 @@ impl Db {
             .pragma("cache_size", "-65536")
             .pragma("journal_size_limit", "67108864")
             .statement_cache_capacity(300);
-        let writer = SqlitePoolOptions::new()
+        let writer = only_outside!(SqlitePoolOptions::new())
             .max_connections(1)
             .acquire_timeout(Duration::from_secs(60))
             .idle_timeout(None)
             .max_lifetime(None)
             .connect_with(options.clone())
             .await?;
-        let readers = SqlitePoolOptions::new()
+        let readers = only_outside!(SqlitePoolOptions::new())
             .max_connections(4)
             .acquire_timeout(Duration::from_secs(30))
             .idle_timeout(Duration::from_secs(300))
             .connect_lazy_with(options.pragma("query_only", "1").pragma("cache_size", "-16384"));
-        Ok(Db::Sqlite { writer, readers })
+        Ok(Db::new(Pools::Sqlite { writer, readers }))
     }
 
     pub async fn open_postgres(url: &str) -> Result<Db, DbError> {
@@ -82,37 +134,44 @@ impl Db {
         let options = url
             .parse::<PgConnectOptions>()?
             .options([("idle_in_transaction_session_timeout", "5s"), ("lock_timeout", "20s")]);
-        let pool = PgPoolOptions::new()
+        let pool = only_outside!(PgPoolOptions::new())
             .max_connections(16)
             .acquire_timeout(Duration::from_secs(30))
             .idle_timeout(Duration::from_secs(300))
             .connect_with(options)
             .await?;
-        Ok(Db::Postgres(pool))
+        Ok(Db::new(Pools::Postgres(pool)))
     }
 
     /// Begins a transaction that writes.
     pub async fn begin(&self) -> Result<Tx, DbError> {
-        Ok(match self {
-            Db::Sqlite { writer, .. } => Tx::Sqlite(writer.begin_with("BEGIN IMMEDIATE").await?),
-            Db::Postgres(pool) => Tx::Postgres(pool.begin().await?),
-        })
+        let begun = match &self.pools {
+            Pools::Sqlite { writer, .. } => writer.begin_with("BEGIN IMMEDIATE").await.map(Begun::Sqlite),
+            Pools::Postgres(pool) => pool.begin().await.map(Begun::Postgres),
+        };
+        match begun {
+            Ok(begun) => Ok(Tx { begun, wrote: Some(self.wrote.clone()) }),
+            Err(error) => note(&self.wrote, Err(error.into())),
+        }
     }
 
     /// Begins a transaction that reads one moment of the database.
     pub async fn snapshot(&self) -> Result<Tx, DbError> {
-        Ok(match self {
-            Db::Sqlite { readers, .. } => Tx::Sqlite(readers.begin().await?),
-            Db::Postgres(pool) => {
-                Tx::Postgres(pool.begin_with("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY").await?)
+        let begun = match &self.pools {
+            Pools::Sqlite { readers, .. } => Begun::Sqlite(readers.begin().await?),
+            Pools::Postgres(pool) => {
+                Begun::Postgres(pool.begin_with("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY").await?)
             }
-        })
+        };
+        Ok(Tx { begun, wrote: None })
     }
 
     pub async fn all<T: Row>(&self, sql: &Sql, args: Vec<Value>) -> Result<Vec<T>, DbError> {
-        match self {
-            Db::Sqlite { readers, .. } => Link::Sqlite(&mut *readers.acquire().await?).all(sql, args).await,
-            Db::Postgres(pool) => Link::Postgres(&mut *pool.acquire().await?).all(sql, args).await,
+        match &self.pools {
+            Pools::Sqlite { readers, .. } => {
+                Link::Sqlite(&mut *readers.acquire().await?).all(sql, args).await
+            }
+            Pools::Postgres(pool) => Link::Postgres(&mut *pool.acquire().await?).all(sql, args).await,
         }
     }
 
@@ -130,64 +189,92 @@ impl Db {
         one: Vec<Value>,
         rows: Vec<Value>,
     ) -> Result<Vec<T>, DbError> {
-        match self {
-            Db::Sqlite { readers, .. } => {
+        match &self.pools {
+            Pools::Sqlite { readers, .. } => {
                 Link::Sqlite(&mut *readers.acquire().await?).bulk_all(bulk, one, rows).await
             }
-            Db::Postgres(pool) => Link::Postgres(&mut *pool.acquire().await?).bulk_all(bulk, one, rows).await,
+            Pools::Postgres(pool) => {
+                Link::Postgres(&mut *pool.acquire().await?).bulk_all(bulk, one, rows).await
+            }
         }
     }
 
     /// One statement that writes, a transaction of its own; gives the number of rows.
     pub async fn execute(&self, sql: &Sql, args: Vec<Value>) -> Result<u64, DbError> {
-        match self {
-            Db::Sqlite { writer, .. } => Link::Sqlite(&mut *writer.acquire().await?).execute(sql, args).await,
-            Db::Postgres(pool) => Link::Postgres(&mut *pool.acquire().await?).execute(sql, args).await,
+        note(&self.wrote, self.execute_alone(sql, args).await)
+    }
+
+    async fn execute_alone(&self, sql: &Sql, args: Vec<Value>) -> Result<u64, DbError> {
+        match &self.pools {
+            Pools::Sqlite { writer, .. } => {
+                Link::Sqlite(&mut *writer.acquire().await?).execute(sql, args).await
+            }
+            Pools::Postgres(pool) => Link::Postgres(&mut *pool.acquire().await?).execute(sql, args).await,
         }
     }
 
     pub async fn close(&self) {
-        match self {
-            Db::Sqlite { writer, readers } => {
+        match &self.pools {
+            Pools::Sqlite { writer, readers } => {
                 readers.close().await;
                 writer.close().await;
             }
-            Db::Postgres(pool) => pool.close().await,
+            Pools::Postgres(pool) => pool.close().await,
         }
     }
 
     pub fn is_sqlite(&self) -> bool {
-        matches!(self, Db::Sqlite { .. })
+        matches!(self.pools, Pools::Sqlite { .. })
     }
 }
 
 /// A transaction; dropped without `commit` it is rolled back.
-pub(crate) enum Tx {
+pub(crate) struct Tx {
+    begun: Begun,
+    /// Where the end of one that writes is noted.
+    wrote: Option<Arc<Wrote>>,
+}
+
+enum Begun {
     Sqlite(sqlx::Transaction<'static, sqlx::Sqlite>),
     Postgres(sqlx::Transaction<'static, sqlx::Postgres>),
 }
 
 impl Tx {
     fn link(&mut self) -> Link<'_> {
-        match self {
-            Tx::Sqlite(tx) => Link::Sqlite(&mut *tx),
-            Tx::Postgres(tx) => Link::Postgres(&mut *tx),
+        match &mut self.begun {
+            Begun::Sqlite(tx) => Link::Sqlite(&mut *tx),
+            Begun::Postgres(tx) => Link::Postgres(&mut *tx),
         }
     }
 
     pub async fn commit(self) -> Result<(), DbError> {
-        match self {
-            Tx::Sqlite(tx) => Ok(tx.commit().await?),
-            Tx::Postgres(tx) => Ok(tx.commit().await?),
+        let committed = match self.begun {
+            Begun::Sqlite(tx) => tx.commit().await,
+            Begun::Postgres(tx) => tx.commit().await,
+        };
+        match &self.wrote {
+            Some(wrote) => note(wrote, committed.map_err(DbError::from)),
+            None => Ok(committed?),
         }
     }
 
     pub fn is_sqlite(&self) -> bool {
-        matches!(self, Tx::Sqlite(_))
+        matches!(self.begun, Begun::Sqlite(_))
     }
 
     pub async fn execute(&mut self, sql: &Sql, args: Vec<Value>) -> Result<u64, DbError> {
-        self.link().execute(sql, args).await
+        let done = self.link().execute(sql, args).await;
+        self.refused(done)
+    }
+
+    /// A statement that the database could not do tells readiness; one it did tells nothing before the
+    /// commit.
+    fn refused<T>(&self, result: Result<T, DbError>) -> Result<T, DbError> {
+        match (&self.wrote, result) {
+            (Some(wrote), Err(error)) => note(wrote, Err(error)),
+            (_, result) => result,
+        }
     }
 
     pub async fn all<T: Row>(&mut self, sql: &Sql, args: Vec<Value>) -> Result<Vec<T>, DbError> {
@@ -204,7 +291,8 @@ impl Tx {
 
     /// Runs a bulk statement over rows laid end to end; gives the number of rows changed.
     pub async fn bulk(&mut self, bulk: &Bulk, one: Vec<Value>, rows: Vec<Value>) -> Result<u64, DbError> {
-        self.link().bulk(bulk, one, rows).await
+        let done = self.link().bulk(bulk, one, rows).await;
+        self.refused(done)
     }
 
     /// The same for a statement that gives rows.

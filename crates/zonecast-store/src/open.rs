@@ -1,6 +1,6 @@
 //! Opening a store, its clock, its life.
 
-use crate::db::{Db, Tx};
+use crate::db::{Db, Pools, Tx};
 use crate::error::{DbError, StoreError};
 use crate::migrations::migrator;
 use crate::model::Millis;
@@ -87,8 +87,12 @@ impl Store {
         self.inner.clock_shift.load(Ordering::Relaxed)
     }
 
-    /// Whether the database answers.
+    /// Whether the database does what writes would ask of it. Free while writes succeed; while the last
+    /// one was refused, or when none is known, it is a write itself.
     pub async fn healthy(&self) -> Result<(), StoreError> {
+        if !self.db().wrote_lately() {
+            return self.set_meta("ready", &self.now().await?.to_string()).await;
+        }
         let _: (i64,) = self.inner.db.one(&ALIVE, args![]).await?;
         Ok(())
     }
@@ -101,7 +105,7 @@ impl Store {
     /// Writes a consistent copy of a SQLite database to a new file, while others go on writing.
     /// PostgreSQL has its own tools for that: an error says so.
     pub async fn vacuum_into(&self, path: &Path) -> Result<(), StoreError> {
-        let Db::Sqlite { readers, .. } = &self.inner.db else {
+        let Pools::Sqlite { readers, .. } = &self.inner.db.pools else {
             return Err(StoreError::Unavailable("use pg_dump or pgBackRest for PostgreSQL".into()));
         };
         let mut connection = readers.acquire().await.map_err(DbError::from)?;
@@ -187,12 +191,12 @@ impl Store {
         let count = texts.len();
         for (name, text) in texts {
             let text = AssertSqlSafe(text);
-            let prepared = match self.db() {
-                Db::Sqlite { readers, .. } => {
+            let prepared = match &self.db().pools {
+                Pools::Sqlite { readers, .. } => {
                     let mut connection = readers.acquire().await.map_err(DbError::from)?;
                     connection.prepare(sqlx::SqlSafeStr::into_sql_str(text)).await.map(drop)
                 }
-                Db::Postgres(pool) => {
+                Pools::Postgres(pool) => {
                     let mut connection = pool.acquire().await.map_err(DbError::from)?;
                     connection.prepare(sqlx::SqlSafeStr::into_sql_str(text)).await.map(drop)
                 }
@@ -209,9 +213,9 @@ async fn migrate(db: &Db) -> Result<(), StoreError> {
     let mut left = MIGRATION_TRIES;
     loop {
         left -= 1;
-        let migrated = match db {
-            Db::Sqlite { writer, .. } => migrator(true).run(writer).await,
-            Db::Postgres(pool) => migrator(false).run(pool).await,
+        let migrated = match &db.pools {
+            Pools::Sqlite { writer, .. } => migrator(true).run(writer).await,
+            Pools::Postgres(pool) => migrator(false).run(pool).await,
         };
         match migrated {
             Ok(()) => return Ok(()),

@@ -5,6 +5,7 @@ mod bed;
 mod domains;
 mod embedded;
 mod engine;
+mod faults;
 mod history;
 mod owners;
 mod places;
