@@ -126,6 +126,14 @@ pub struct Orchestrator {
 pub struct OrchestratorDns {
     /// Where CoreDNS answers, in any spelling: `http://host:53`, `dns://host:53`, `host:53`.
     pub coredns_url: String,
+    /// How records get to CoreDNS, as the provider `coredns` calls it. Empty: `secondary`, so the
+    /// embedded authority serves the zones and CoreDNS copies them.
+    pub coredns_backend: String,
+    /// What that backend needs besides: settings of the provider `coredns`. `env:NAME` is what the
+    /// environment variable holds.
+    pub coredns_settings: BTreeMap<String, String>,
+    /// Zones that are there after each start; one taken off the list stays.
+    pub zones: Vec<Name>,
     /// Hosts are written when they are registered; else only when they are synced.
     pub auto_register: bool,
     /// TTL of records whose host, zone and pool name none.
@@ -218,6 +226,9 @@ impl Default for OrchestratorDns {
     fn default() -> OrchestratorDns {
         OrchestratorDns {
             coredns_url: "http://localhost:53".to_owned(),
+            coredns_backend: String::new(),
+            coredns_settings: BTreeMap::new(),
+            zones: Vec::new(),
             auto_register: true,
             ttl: Ttl::DEFAULT,
         }

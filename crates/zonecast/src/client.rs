@@ -371,6 +371,7 @@ impl InProcess {
     /// Opens the store and starts the workers; `source` is the door that the audit names.
     pub async fn open(config: Config, source: &'static str) -> anyhow::Result<InProcess> {
         let app = Box::pin(daemon::open(config)).await?;
+        crate::service::orchestrator::add_missing(&app).await?;
         let loopback = ServerOptions::new(([127, 0, 0, 1], 0).into());
         let server = Server::start(app.authority.clone(), &loopback).ok();
         if let Some(server) = &server {

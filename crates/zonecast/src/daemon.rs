@@ -93,6 +93,9 @@ impl Daemon {
     pub async fn start(config: Config, roles: Roles) -> anyhow::Result<Daemon> {
         let app = open(config).await?;
         let new_admin_key = admin_key(&app).await?;
+        for zone in crate::service::orchestrator::add_missing(&app).await? {
+            tracing::info!(%zone, "added, because the configuration names it");
+        }
         let dns = if roles.dns { Some(start_dns(&app)?) } else { None };
         if let Some((server, _)) = &dns {
             app.engine.serve_at(server.local_addr());

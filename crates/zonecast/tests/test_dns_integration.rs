@@ -3,9 +3,11 @@
 
 use serde_json::json;
 use std::net::{IpAddr, SocketAddr};
+use std::time::{Duration, Instant};
 use zonecast::DnsManager;
 use zonecast::client::Call;
 use zonecast::config::Config;
+use zonecast::daemon::{Daemon, Roles};
 use zonecast::manager::{DnsError, Status};
 use zonecast_core::{Name, RecordData, RecordType};
 use zonecast_dns::{Answer, QueryOptions, ResponseCode, query};
@@ -35,6 +37,64 @@ async fn values(server: SocketAddr, name: &str, rtype: RecordType) -> Vec<String
     let answer = ask(server, name, rtype).await;
     let set = answer.rrset(&Name::parse(name).unwrap(), rtype);
     set.map(|set| set.values.iter().map(RecordData::to_text).collect()).unwrap_or_default()
+}
+
+/// Zones that the file names are there after the start, served by the embedded authority, and CoreDNS
+/// is told; what is taken off the list stays (S5.19-20, X1).
+#[tokio::test(flavor = "multi_thread")]
+async fn zones_of_the_configuration_are_there_after_the_start() {
+    let folder = tempfile::tempdir().unwrap();
+    let coredns = tokio::net::UdpSocket::bind("127.0.0.1:0").await.unwrap();
+    let mut config = Config { data: folder.path().to_owned(), ..Config::default() };
+    (config.http, config.dns) = ("127.0.0.1:0".parse().unwrap(), "127.0.0.1:0".parse().unwrap());
+    config.orchestrator.dns.coredns_url = format!("http://{}", coredns.local_addr().unwrap());
+    config.orchestrator.dns.zones = vec![Name::parse("example.com").unwrap()];
+
+    for number in [10, 11] {
+        let daemon = Daemon::start(config.clone(), Roles::default()).await.expect("the daemon starts");
+        let key = std::fs::read_to_string(folder.path().join("admin.key")).unwrap();
+        let dns = DnsManager::connect(&daemon.endpoints.http, key.trim()).unwrap();
+        let zones = dns.client().send(Call::get("zones")).await.unwrap();
+        assert_eq!(zones.data.as_array().map(Vec::len), Some(1), "{zones:?}");
+
+        let (host, address) = (format!("vm-{number}.example.com"), format!("192.0.2.{number}"));
+        dns.register_server_dns(&host, ip(&address)).await.unwrap();
+        let deadline = Instant::now() + Duration::from_secs(20);
+        while values(daemon.endpoints.dns.parse().unwrap(), &host, RecordType::A).await != [address.as_str()]
+        {
+            assert!(Instant::now() < deadline, "{host} is served in time");
+        }
+        let told = async {
+            let mut packet = [0; 512];
+            // Questions for the SOA come here too; opcode 4 is NOTIFY.
+            while packet[2] >> 3 & 15 != 4 {
+                coredns.recv_from(&mut packet).await.unwrap();
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(20), told).await.expect("CoreDNS is told of the change");
+        daemon.stop().await;
+        config.orchestrator.dns.zones.clear();
+    }
+}
+
+/// What the file says wrongly ends the start with the zone and the setting in the words.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_wrong_zone_of_the_configuration_is_told() {
+    for (key, value, word) in [
+        ("password", "hunter2", "env:NAME"),
+        ("password", "env:ZONECAST_TEST_NOBODY_SET_THIS", "ZONECAST_TEST_NOBODY_SET_THIS"),
+        ("endpoint", "http://127.0.0.1:1", "endpoint"),
+    ] {
+        let folder = tempfile::tempdir().unwrap();
+        let mut config = Config { data: folder.path().to_owned(), ..Config::default() };
+        config.orchestrator.dns.coredns_backend = "etcd".to_owned();
+        config.orchestrator.dns.coredns_settings.insert(key.to_owned(), value.to_owned());
+        config.orchestrator.dns.zones = vec![Name::parse("example.com").unwrap()];
+        let Err(error) = DnsManager::open(config).await else { panic!("{key} {value} is taken") };
+        let words = format!("{error:?}");
+        assert!(words.contains("example.com") && words.contains(word), "{words}");
+        assert!(!words.contains("hunter2"), "{words}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -23,6 +23,7 @@ pub mod input;
 pub mod jobs;
 pub mod keys;
 pub mod mapping;
+pub mod orchestrator;
 pub mod pause;
 pub mod plan;
 pub mod pools;
