@@ -152,7 +152,8 @@ impl Record {
                 if self.content.len() > 1 && self.content.ends_with('.') {
                     self.content.pop();
                 }
-                match self.content.is_empty() || self.content.contains([' ', '"']) {
+                // Whatever the spelling: a blank stays a blank when it is written as an escape.
+                match self.content.is_empty() || self.content.contains([' ', '"', '\\']) {
                     true => bad(9007, "Content for CNAME record is invalid."),
                     false => Ok(()),
                 }
