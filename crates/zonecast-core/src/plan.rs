@@ -38,8 +38,8 @@ pub struct Policy {
     pub apex_asked: bool,
     /// Set DNS records: write again what is equal already.
     pub rewrite: bool,
-    /// The zone asks for a literal delete and create in place of every replacement. There is a moment
-    /// without an answer in it, so it is for servers that cannot do otherwise.
+    /// The zone asks for a literal delete and create of our values in place of every replacement. There is
+    /// a moment without an answer in it, so it is for servers that cannot do otherwise.
     pub delete_then_create: bool,
 }
 
@@ -170,7 +170,7 @@ pub struct KeyPlan {
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct NamePlan {
     /// The steps in order: first the deletes that make room for another type, then creates, then
-    /// replacements, then the other deletes.
+    /// replacements, then the other deletes. One for each set, or two where the policy takes them apart.
     pub changes: Vec<Change>,
     /// One entry for each key that is desired, was applied, or loses foreign values; by type.
     pub keys: Vec<KeyPlan>,
@@ -182,13 +182,11 @@ impl NamePlan {
     /// most of its records and empties nothing.
     pub fn removals(&self) -> usize {
         let loss = |key: &KeyPlan| {
-            let replaced = self.changes.iter().find_map(|change| match change {
-                Change::Replace { old, new } if new.rtype == key.rtype => {
-                    Some(old.values.len().saturating_sub(new.values.len()))
-                }
-                _ => None,
-            });
-            replaced.map_or(key.withdrawn.len(), |net| net.min(key.withdrawn.len()))
+            let mut steps = self.changes.iter().filter(|change| change.rtype() == key.rtype);
+            let values = |set: Option<&RRset>| set.map_or(0, |set| set.values.len());
+            let Some(first) = steps.next() else { return key.withdrawn.len() };
+            let last = steps.next_back().unwrap_or(first);
+            values(first.before()).saturating_sub(values(last.after())).min(key.withdrawn.len())
         };
         self.keys.iter().map(loss).sum()
     }
@@ -237,7 +235,7 @@ fn ordered(drafts: &[Draft<'_>], policy: &Policy) -> Vec<Change> {
         Change::Delete(_) => 3,
     });
     if policy.delete_then_create {
-        changes = changes.into_iter().flat_map(apart).collect();
+        changes = changes.into_iter().flat_map(|change| apart(drafts, change)).collect();
     }
     changes
 }
@@ -246,11 +244,17 @@ fn is_create(change: &Change) -> bool {
     matches!(change, Change::Create(_))
 }
 
-/// A replacement as the literal two steps.
-fn apart(change: Change) -> Vec<Change> {
-    match change {
-        Change::Replace { old, new } => vec![Change::Delete(old), Change::Create(new)],
-        other => vec![other],
+/// A replacement as the literal two steps. Only what is ours goes and comes: neighbours in the set, and
+/// what waits for approval, stand there all the time.
+fn apart(drafts: &[Draft<'_>], change: Change) -> Vec<Change> {
+    let Change::Replace { old, new } = change else { return vec![change] };
+    let staying = drafts.iter().filter(|draft| draft.rtype == old.rtype).flat_map(Draft::not_ours);
+    let staying: Vec<RecordData> = staying.filter(|value| new.values.contains(value)).cloned().collect();
+    let between = RRset::new(old.name.clone(), old.rtype, old.ttl, staying);
+    match () {
+        () if between.values.is_empty() => vec![Change::Delete(old), Change::Create(new)],
+        () if between == old => vec![Change::Replace { old, new }],
+        () => vec![Change::Replace { old, new: between.clone() }, Change::Replace { old: between, new }],
     }
 }
 

@@ -11,6 +11,7 @@
 //! real one refuses), and add one line to `tests/conformance.rs`. What your service
 //! cannot act (it has no credentials to be wrong) its stage says, and the chapter goes on without it.
 
+mod again;
 mod chapters;
 mod stage;
 mod states;

@@ -23,10 +23,13 @@ pub mod powerdns;
 pub mod redact;
 mod rest;
 pub mod rfc2136;
+mod rounds;
 pub mod route53;
 pub mod tls;
 mod turn;
 mod vet;
+
+pub use rounds::carry_out;
 
 use async_trait::async_trait;
 use std::time::{Duration, Instant};
@@ -165,7 +168,8 @@ pub trait Provider: Send + Sync {
     /// The whole zone, sorted, except what a signer makes. Never empty on error.
     async fn list(&self, zone: &ZoneRef) -> Result<Observed, ProviderError>;
 
-    /// Applies changes planned from `seen`; gives exactly one outcome per change, in order.
+    /// Applies changes planned from `seen`; gives exactly one outcome per change, in order. One call speaks
+    /// of each set once; [`carry_out`] takes plans that do not.
     ///
     /// Neighbours' values inside the sets are written back as `seen` spells them. Twice is the same
     /// as once: deleting what is gone and creating what is there are `Done`. One refused change does

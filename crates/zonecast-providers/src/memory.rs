@@ -6,7 +6,7 @@
 
 use crate::{ErrorClass, Outcome, Provider, ProviderError, TestReport, ZoneRef, ZoneSeed};
 use async_trait::async_trait;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 use zonecast_core::{
@@ -260,6 +260,11 @@ impl Memory {
         let Some(sets) = state.zones.get_mut(&zone.name) else {
             return vec![Outcome::Failed(no_such_zone(zone)); changes.len()];
         };
+        let mut keys = HashSet::with_capacity(changes.len());
+        if !changes.iter().all(|change| keys.insert((change.name(), change.rtype()))) {
+            let error = ProviderError::new(ErrorClass::Rejected, "one call speaks twice of one set");
+            return vec![Outcome::Failed(error); changes.len()];
+        }
         let guarded = self.capabilities.guard == Guard::CompareAndSet;
         if guarded && seen.token.as_deref().is_some_and(|token| token != version) {
             let words = format!("{} changed since it was read", zone.name);

@@ -10,8 +10,9 @@ macro_rules! story {
         an_empty_zone, come_and_go, many_values_then_fewer, only_the_ttl_changes,
         cname_gives_way_and_comes_back, neighbours_stay, foreign_values_keep_their_spelling,
         long_and_odd_texts, wildcard, national_names, apex, reverse_zones_and_empty_non_terminals,
-        many_types, five_hundred_values, every_change_twice, one_bad_among_a_hundred,
-        more_than_one_batch, a_foreign_write_in_between, answer_lost, failures_are_told_apart,
+        many_types, five_hundred_values, every_change_twice, gone_and_made_again,
+        one_bad_among_a_hundred, more_than_one_batch, a_foreign_write_in_between, answer_lost,
+        failures_are_told_apart,
     );)* };
     (@ $provider:ident, $stage:expr, $($chapter:ident,)*) => {
         mod $provider {

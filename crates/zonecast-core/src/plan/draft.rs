@@ -210,6 +210,11 @@ impl<'a> Draft<'a> {
         self.values().iter().filter(move |v| v.disabled || !(has(desired, &v.data) || has(applied, &v.data)))
     }
 
+    /// Values that a rewrite leaves standing: strangers, and ours that wait for approval.
+    pub(super) fn not_ours(&self) -> impl Iterator<Item = &RecordData> {
+        self.strangers().map(|value| &value.data).chain(&self.held)
+    }
+
     /// Whether something stands there afterwards; a set that shows no values (an alias record) does.
     pub(super) fn stands(&self) -> bool {
         !self.after.is_empty() || self.is_opaque()

@@ -160,6 +160,16 @@ fn a_zone_that_asks_for_it_gets_a_literal_delete_and_create() {
     assert!(
         plan.explain().starts_with("- www.example.com 300 A 192.0.2.1\n+ www.example.com 300 A 192.0.2.2\n")
     );
+    let there = ["www 300 A 192.0.2.1, 198.51.100.7"];
+    let plan = plan_with(Policy { rewrite: true, ..policy }, Hold::Nothing, &there, &old, &old);
+    assert!(
+        plan.explain().starts_with(
+            "~ www.example.com 300 A 192.0.2.1, 198.51.100.7 -> 198.51.100.7\n\
+             ~ www.example.com 300 A 198.51.100.7 -> 192.0.2.1, 198.51.100.7\n"
+        ),
+        "{}",
+        plan.explain()
+    );
 }
 
 #[test]

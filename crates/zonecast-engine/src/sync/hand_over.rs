@@ -8,7 +8,7 @@ use super::group::Turn;
 use std::ops::Range;
 use zonecast_core::plan::NamePlan;
 use zonecast_core::{Change, Observed};
-use zonecast_providers::{ErrorClass, Outcome, ProviderError};
+use zonecast_providers::{ErrorClass, Outcome, ProviderError, carry_out};
 use zonecast_store::StoreError;
 
 /// Portions of one pass at most: other zones of the account and urgent wishes wait meanwhile.
@@ -41,7 +41,7 @@ pub(super) async fn all(
         let changes: Vec<Change> =
             steps.iter().map(|(plan, step)| plans[*plan].changes[*step].clone()).collect();
         let zone = turn.call().await?;
-        let done = provider.apply(&zone, observed, &changes).await;
+        let done = carry_out(provider.as_ref(), &zone, observed, &changes).await;
         debug_assert_eq!(done.len(), changes.len(), "one outcome per change");
         outcomes.extend(done);
     }

@@ -1,5 +1,6 @@
 //! The chapters, easiest first.
 
+use super::again::gone_and_made_again;
 use super::stage::{Looked, Stage, Trouble};
 use super::states::{Play, TTL, ZONE, name, plain, seconds, set, with_ttl};
 use crate::{ErrorClass, Outcome, ZoneRef};
@@ -39,6 +40,7 @@ chapters![
     many_types,
     five_hundred_values,
     every_change_twice,
+    gone_and_made_again,
     one_bad_among_a_hundred,
     more_than_one_batch,
     a_foreign_write_in_between,

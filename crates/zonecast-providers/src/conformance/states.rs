@@ -104,7 +104,7 @@ impl<'a> Play<'a> {
     }
 
     pub(super) async fn apply(&self, seen: &Observed, changes: &[Change]) -> Vec<Outcome> {
-        self.stage.provider().apply(&self.zone, seen, changes).await
+        crate::carry_out(self.stage.provider().as_ref(), &self.zone, seen, changes).await
     }
 
     pub(super) async fn ask(&self, asked: &str, rtype: RecordType) -> Looked {

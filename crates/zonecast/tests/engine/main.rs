@@ -2,6 +2,7 @@
 
 #![allow(missing_docs, reason = "a test binary")]
 
+mod again;
 mod bed;
 mod budget;
 mod elsewhere;
