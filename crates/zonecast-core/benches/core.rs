@@ -32,13 +32,10 @@ fn address_sets(count: u32, salt: u32) -> Vec<RRset> {
 }
 
 fn as_observed(sets: &[RRset]) -> Observed {
+    // A read makes its own names; shared ones would flatter the figure.
     let observed = |set: &RRset| ObservedRRset {
-        // A read makes its own names; shared ones would flatter the figure.
         name: Name::from_key(set.name.key()).unwrap(),
-        rtype: set.rtype,
-        ttl: set.ttl,
-        values: set.values.iter().cloned().map(ObservedValue::from).collect(),
-        opaque: false,
+        ..ObservedRRset::from(set.clone())
     };
     Observed::new(sets.iter().map(observed).collect())
 }

@@ -37,6 +37,28 @@ pub struct ObservedRRset {
     /// Something we cannot model stands at this key (an alias record, a proxied or weighted set):
     /// the planner treats the whole key as a neighbour's and never writes there.
     pub opaque: bool,
+    /// What stands there and is no value here, each in the service's own words: `ALIAS www.example.net.`
+    pub unread: Vec<String>,
+}
+
+impl ObservedRRset {
+    /// A set of values that were all read.
+    pub fn new(name: Name, rtype: RecordType, ttl: Ttl, values: Vec<ObservedValue>) -> ObservedRRset {
+        ObservedRRset { name, rtype, ttl, values, opaque: false, unread: Vec::new() }
+    }
+
+    /// Something stands here that is no value: nobody writes at this key, and whoever looks is told.
+    pub fn cannot_read(&mut self, words: impl Into<String>) {
+        self.opaque = true;
+        self.unread.push(words.into());
+    }
+}
+
+impl From<RRset> for ObservedRRset {
+    fn from(set: RRset) -> ObservedRRset {
+        let values = set.values.into_iter().map(ObservedValue::from).collect();
+        ObservedRRset::new(set.name, set.rtype, set.ttl, values)
+    }
 }
 
 /// The result of one successful read. A failed, partial or unauthenticated read is an error, never

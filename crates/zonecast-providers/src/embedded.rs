@@ -10,7 +10,7 @@ use crate::{ErrorClass, Outcome, Provider, ProviderError, TestReport, ZoneRef, Z
 use async_trait::async_trait;
 use std::sync::Arc;
 use zonecast_core::{
-    Capabilities, Change, Guard, Name, Observed, ObservedRRset, ObservedValue, RRset, RecordType, Serial, Ttl,
+    Capabilities, Change, Guard, Name, Observed, ObservedRRset, RRset, RecordType, Serial, Ttl,
 };
 use zonecast_dns::{
     Authority, AuthorityError, ChangeOptions, Edit, EditError, Soa, ZoneSettings, ZoneSnapshot,
@@ -195,13 +195,7 @@ pub fn capabilities() -> Capabilities {
 }
 
 fn observed(sets: impl Iterator<Item = RRset>, serial: Serial) -> Observed {
-    let sets = sets.filter(|set| !set.rtype.is_dnssec_made()).map(|set| ObservedRRset {
-        name: set.name,
-        rtype: set.rtype,
-        ttl: set.ttl,
-        values: set.values.into_iter().map(ObservedValue::from).collect(),
-        opaque: false,
-    });
+    let sets = sets.filter(|set| !set.rtype.is_dnssec_made()).map(ObservedRRset::from);
     let mut observed = Observed::new(sets.collect());
     observed.token = Some(serial.0.to_string());
     observed

@@ -132,9 +132,10 @@ impl GoDaddy {
             let Some(mut set) = record.observed(zone) else { continue };
             let entry = sets
                 .entry((set.name.clone(), set.rtype))
-                .or_insert_with(|| ObservedRRset { values: Vec::new(), ..set.clone() });
+                .or_insert_with(|| ObservedRRset::new(set.name.clone(), set.rtype, set.ttl, Vec::new()));
             entry.ttl = entry.ttl.min(set.ttl);
             entry.opaque |= set.opaque;
+            entry.unread.append(&mut set.unread);
             entry.values.append(&mut set.values);
         }
         Ok(sets.into_values().collect())

@@ -318,7 +318,7 @@ fn soa(zone: &ZoneRef, entry: &Entry) -> Option<ObservedRRset> {
     let data = RecordData::parse(RecordType::SOA, &text).ok()?;
     let ttl = entry.ttl.parse().ok().and_then(|ttl| Ttl::from_seconds(ttl).ok())?;
     let (name, values) = (zone.name.clone(), vec![data.into()]);
-    Some(ObservedRRset { name, rtype: RecordType::SOA, ttl, values, opaque: true })
+    Some(ObservedRRset { opaque: true, ..ObservedRRset::new(name, RecordType::SOA, ttl, values) })
 }
 
 #[cfg(test)]

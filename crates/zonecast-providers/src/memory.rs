@@ -335,7 +335,7 @@ fn change_one(
     };
     let mut values: Vec<ObservedValue> = after.values.iter().map(spelled).collect();
     values.extend(kept_disabled(present, change));
-    let set = ObservedRRset { name: name.clone(), rtype, ttl: after.ttl, values, opaque: false };
+    let set = ObservedRRset::new(name.clone(), rtype, after.ttl, values);
     sets.insert(key, set);
     Ok(())
 }
@@ -379,8 +379,7 @@ fn check(limits: &Capabilities, sets: &Sets, set: &RRset, changes: &[Change]) ->
 
 fn put(sets: &mut Sets, set: RRset) {
     let values = set.values.into_iter().map(ObservedValue::from).collect();
-    let held =
-        ObservedRRset { name: set.name.clone(), rtype: set.rtype, ttl: set.ttl, values, opaque: false };
+    let held = ObservedRRset::new(set.name.clone(), set.rtype, set.ttl, values);
     sets.entry((set.name, set.rtype)).or_insert(held);
 }
 

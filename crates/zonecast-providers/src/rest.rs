@@ -282,19 +282,21 @@ pub(crate) fn observed<'a>(
     ttl: u32,
     values: impl IntoIterator<Item = &'a str>,
 ) -> Option<ObservedRRset> {
-    let rtype = rtype.parse::<RecordType>().unwrap_or(OWN_TYPE);
+    let word = rtype;
+    let rtype = word.parse::<RecordType>().unwrap_or(OWN_TYPE);
     if rtype.is_dnssec_made() {
         return None;
     }
     let ttl = Ttl::from_seconds(ttl).unwrap_or(Ttl::MAX);
-    let mut set = ObservedRRset { name, rtype, ttl, values: Vec::new(), opaque: rtype == OWN_TYPE };
+    let mut set = ObservedRRset::new(name, rtype, ttl, Vec::new());
+    set.opaque = rtype == OWN_TYPE;
     for text in values {
         match RecordData::parse(rtype, &qualified(zone, rtype, text)) {
             Ok(data) if rtype != OWN_TYPE => {
                 let raw = (data.to_zonefile() != text).then(|| text.into());
                 set.values.push(ObservedValue { data, raw, disabled: false });
             }
-            _ => set.opaque = true,
+            _ => set.cannot_read(format!("{word} {text}")),
         }
     }
     Some(set)

@@ -247,7 +247,7 @@ fn meddle(providers: &[Memory; 2], foreign: &mut Vec<(Name, RecordData)>, step: 
     foreign.retain(|(there, _)| *there != name);
     for provider in providers {
         let (ttl, values) = (Ttl::from_seconds(77).unwrap(), vec![data.clone().into()]);
-        let set = ObservedRRset { name: name.clone(), rtype: RecordType::TXT, ttl, values, opaque: false };
+        let set = ObservedRRset::new(name.clone(), RecordType::TXT, ttl, values);
         provider.foreign_put(&zone, set);
     }
     foreign.push((name, data));

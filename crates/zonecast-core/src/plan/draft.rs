@@ -116,7 +116,8 @@ impl<'a> Draft<'a> {
         let wished = self.desired.iter().flat_map(|set| &set.values).all(standing);
         let mut withdrawn = self.applied.iter().flat_map(|set| &set.values).filter(|v| !has(self.desired, v));
         if !wished || withdrawn.any(standing) {
-            let theirs = texts(self.values().iter());
+            let unread = self.observed.iter().flat_map(|set| set.unread.iter().cloned());
+            let theirs = texts(self.values().iter()).into_iter().chain(unread).collect();
             self.conflict(theirs, Some(reason));
         }
     }
@@ -223,7 +224,9 @@ impl<'a> Draft<'a> {
     /// What stands there afterwards, as text with its type, for the conflict of another type.
     pub(super) fn texts_after(&self) -> Vec<String> {
         if self.after.is_empty() && self.is_opaque() {
-            return vec![format!("{}: {OPAQUE}", self.rtype)];
+            let unread = self.observed.map_or(&[][..], |set| &set.unread);
+            let bare = unread.is_empty().then(|| self.rtype.to_string());
+            return unread.iter().cloned().chain(bare).map(|what| format!("{what}: {OPAQUE}")).collect();
         }
         self.after.iter().map(|value| format!("{} {}", self.rtype, value.to_text())).collect()
     }

@@ -34,8 +34,10 @@ fn is_open(verdict: &KeyVerdict) -> bool {
 fn an_alias_without_values_stands_in_the_way() {
     let (apex, owner) = (name("example.com"), name("www.example.com"));
     let wish = |rtype| RRset::new(owner.clone(), rtype, Ttl::DEFAULT, vec![data(rtype, 1)]);
-    let alias =
-        |rtype| ObservedRRset { name: owner.clone(), rtype, ttl: Ttl::DEFAULT, values: vec![], opaque: true };
+    let alias = |rtype| ObservedRRset {
+        opaque: true,
+        ..ObservedRRset::new(owner.clone(), rtype, Ttl::DEFAULT, vec![])
+    };
     for (there, wished) in [(RecordType::A, RecordType::CNAME), (RecordType::CNAME, RecordType::A)] {
         for take_over_asked in [false, true] {
             let policy = Policy { take_over_asked, ..Policy::default() };

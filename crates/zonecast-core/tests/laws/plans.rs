@@ -19,14 +19,7 @@ fn sets(lines: &[&str]) -> Vec<RRset> {
 }
 
 fn shown(sets: &[RRset]) -> Observed {
-    let show = |set: &RRset| ObservedRRset {
-        name: set.name.clone(),
-        rtype: set.rtype,
-        ttl: set.ttl,
-        values: set.values.iter().cloned().map(ObservedValue::from).collect(),
-        opaque: false,
-    };
-    Observed::new(sets.iter().map(show).collect())
+    Observed::new(sets.iter().cloned().map(ObservedRRset::from).collect())
 }
 
 fn plan_with(policy: Policy, hold: Hold<'_>, observed: &[&str], applied: &[&str], desired: &[&str]) -> Plan {

@@ -83,7 +83,7 @@ pub fn observed(owner: Name) -> impl Strategy<Value = Vec<ObservedRRset>> {
                 // An alias record shows no values at all.
                 values.clear();
             }
-            ObservedRRset { name: set.name, rtype: set.rtype, ttl: set.ttl, values, opaque }
+            ObservedRRset { opaque, ..ObservedRRset::new(set.name, set.rtype, set.ttl, values) }
         };
         sets.into_iter().map(show).collect()
     })
@@ -198,5 +198,5 @@ fn shown(new: &RRset, before: Option<&ObservedRRset>) -> ObservedRRset {
         twin.cloned().unwrap_or_else(|| data.clone().into())
     };
     let values = new.values.iter().map(value).collect();
-    ObservedRRset { name: new.name.clone(), rtype: new.rtype, ttl: new.ttl, values, opaque: false }
+    ObservedRRset::new(new.name.clone(), new.rtype, new.ttl, values)
 }

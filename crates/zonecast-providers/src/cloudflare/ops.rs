@@ -153,7 +153,7 @@ mod tests {
             ObservedValue { data: data.clone(), raw, disabled: false }
         };
         let values = plain.values.iter().map(value).collect();
-        ObservedRRset { name: plain.name, rtype: plain.rtype, ttl: plain.ttl, values, opaque: false }
+        ObservedRRset::new(plain.name, plain.rtype, plain.ttl, values)
     }
 
     #[test]

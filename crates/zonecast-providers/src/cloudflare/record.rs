@@ -48,13 +48,8 @@ pub(super) fn observed(zone: &ZoneRef, records: Vec<Record>) -> Result<Vec<Obser
             proxied: record.proxied.unwrap_or(false),
         };
         let ttl = Ttl::from_seconds(handle.served()).unwrap_or(Ttl::MAX);
-        let set = sets.entry((name.clone(), rtype)).or_insert_with(|| ObservedRRset {
-            name,
-            rtype,
-            ttl,
-            values: Vec::new(),
-            opaque: false,
-        });
+        let set = sets.entry((name.clone(), rtype));
+        let set = set.or_insert_with(|| ObservedRRset::new(name, rtype, ttl, Vec::new()));
         set.ttl = set.ttl.min(ttl);
         // Mail routing makes records that the API refuses to change.
         let locked = record.meta.as_ref().is_some_and(|meta| meta["read_only"] == true);
@@ -63,7 +58,7 @@ pub(super) fn observed(zone: &ZoneRef, records: Vec<Record>) -> Result<Vec<Obser
                 let raw = serde_json::to_string(&handle).ok().map(Into::into);
                 set.values.push(ObservedValue { data, raw, disabled: false });
             }
-            _ => set.opaque = true,
+            _ => set.cannot_read(format!("{rtype} {}", text_of(&record).unwrap_or_default())),
         }
     }
     Ok(sets.into_values().collect())

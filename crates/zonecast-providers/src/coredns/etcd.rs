@@ -212,7 +212,7 @@ fn reads(layout: &Layout, names: &[Name]) -> Value {
 
 /// Keys as records. A value's spelling is its keys and their revisions, `revision key revision key`.
 fn observe(layout: &Layout, pairs: impl Iterator<Item = Pair>) -> Observed {
-    type Sets = BTreeMap<(Name, RecordType), (Ttl, bool, BTreeMap<RecordData, String>)>;
+    type Sets = BTreeMap<(Name, RecordType), (Ttl, Vec<String>, BTreeMap<RecordData, String>)>;
     let mut sets = Sets::new();
     let mut pairs: Vec<Pair> = pairs.collect();
     pairs.sort_by(|a, b| a.key.cmp(&b.key));
@@ -221,7 +221,7 @@ fn observe(layout: &Layout, pairs: impl Iterator<Item = Pair>) -> Observed {
         let Some(held) = layout.read(&key, &value) else { continue };
         // What is no record makes CoreDNS fail for the whole name; nobody writes there.
         let rtype = held.data.as_ref().map_or(RecordType::TXT, RecordData::rtype);
-        let set = sets.entry((held.name, rtype)).or_insert_with(|| (held.ttl, false, BTreeMap::new()));
+        let set = sets.entry((held.name, rtype)).or_insert_with(|| (held.ttl, Vec::new(), BTreeMap::new()));
         set.0 = set.0.min(held.ttl);
         match held.data {
             Some(data) => {
@@ -229,10 +229,10 @@ fn observe(layout: &Layout, pairs: impl Iterator<Item = Pair>) -> Observed {
                 let space = if spelling.is_empty() { "" } else { " " };
                 spelling.push_str(&format!("{space}{revision} {key}"));
             }
-            None => set.1 = true,
+            None => set.1.push(format!("{key} {}", String::from_utf8_lossy(&value))),
         }
     }
-    let sets = sets.into_iter().map(|((name, rtype), (ttl, opaque, values))| ObservedRRset {
+    let sets = sets.into_iter().map(|((name, rtype), (ttl, unread, values))| ObservedRRset {
         name,
         rtype,
         ttl,
@@ -240,7 +240,8 @@ fn observe(layout: &Layout, pairs: impl Iterator<Item = Pair>) -> Observed {
             .into_iter()
             .map(|(data, spelling)| ObservedValue { data, raw: Some(spelling.into()), disabled: false })
             .collect(),
-        opaque,
+        opaque: !unread.is_empty(),
+        unread,
     });
     Observed::new(sets.collect())
 }

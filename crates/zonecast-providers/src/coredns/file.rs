@@ -16,8 +16,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 use std::time::Duration;
 use zonecast_core::{
-    Capabilities, Change, Guard, Name, Observed, ObservedRRset, ObservedValue, RRset, RecordData, RecordType,
-    Serial, Ttl,
+    Capabilities, Change, Guard, Name, Observed, ObservedRRset, RRset, RecordData, RecordType, Serial, Ttl,
 };
 use zonecast_dns::{Soa, parse_zonefile, write_zonefile};
 
@@ -172,14 +171,7 @@ impl Provider for Files {
     async fn list(&self, zone: &ZoneRef) -> Result<Observed, ProviderError> {
         let Loaded { sets, token } = self.load(zone).await?;
         let sets = sets.into_values().filter(|set| !set.rtype.is_dnssec_made());
-        let sets = sets.map(|set| ObservedRRset {
-            name: set.name,
-            rtype: set.rtype,
-            ttl: set.ttl,
-            values: set.values.into_iter().map(ObservedValue::from).collect(),
-            opaque: false,
-        });
-        let mut observed = Observed::new(sets.collect());
+        let mut observed = Observed::new(sets.map(ObservedRRset::from).collect());
         observed.token = Some(token);
         Ok(observed)
     }

@@ -68,13 +68,8 @@ pub(super) fn gather(zone: &ZoneRef, records: impl Iterator<Item = Record>) -> V
             continue;
         };
         let ttl = Ttl::from_seconds(record.ttl).unwrap_or(Ttl::MAX);
-        let set = sets.entry((name.clone(), rtype)).or_insert_with(|| ObservedRRset {
-            name,
-            rtype,
-            ttl,
-            values: Vec::new(),
-            opaque: false,
-        });
+        let set = sets.entry((name.clone(), rtype));
+        let set = set.or_insert_with(|| ObservedRRset::new(name, rtype, ttl, Vec::new()));
         set.ttl = set.ttl.min(ttl);
         let handle = json!({ "id": record.id, "ttl": record.ttl });
         match data_of(zone, rtype, &record) {
@@ -85,7 +80,7 @@ pub(super) fn gather(zone: &ZoneRef, records: impl Iterator<Item = Record>) -> V
                     disabled: false,
                 });
             }
-            None => set.opaque = true,
+            None => set.cannot_read(format!("{rtype} {}", record.data)),
         }
     }
     sets.into_values().collect()

@@ -125,11 +125,11 @@ pub(super) fn observed(held: &[Held]) -> Observed {
         if !rrsets.last().is_some_and(|set| record.is_at(&set.name, set.rtype)) {
             // Of several TTLs in a set BIND takes the first.
             let (name, ttl) = (record.owner.clone(), record.ttl);
-            rrsets.push(ObservedRRset { name, rtype: record.rtype, ttl, values: Vec::new(), opaque: false });
+            rrsets.push(ObservedRRset::new(name, record.rtype, ttl, Vec::new()));
         }
         let Some(set) = rrsets.last_mut() else { continue };
         let Some(data) = &record.data else {
-            set.opaque = true;
+            set.cannot_read(format!("{} {}", record.rtype, record.line.value));
             continue;
         };
         let disabled = record.is_suspended();

@@ -217,7 +217,7 @@ fn add_hidden(rrsets: &mut Vec<ObservedRRset>, hit: &Hit) {
     let at = rrsets.iter().position(|set| set.name == name && set.rtype == rtype);
     let at = at.unwrap_or_else(|| {
         let ttl = Ttl::from_seconds(hit.ttl).unwrap_or(Ttl::MAX);
-        rrsets.push(ObservedRRset { name, rtype, ttl, values: Vec::new(), opaque: false });
+        rrsets.push(ObservedRRset::new(name, rtype, ttl, Vec::new()));
         rrsets.len() - 1
     });
     match RecordData::parse(rtype, &hit.content) {
@@ -228,6 +228,6 @@ fn add_hidden(rrsets: &mut Vec<ObservedRRset>, hit: &Hit) {
                 rrsets[at].values.push(ObservedValue { data, raw, disabled: true });
             }
         }
-        Err(_) => rrsets[at].opaque = true,
+        Err(_) => rrsets[at].cannot_read(format!("{rtype} {} (disabled)", hit.content)),
     }
 }

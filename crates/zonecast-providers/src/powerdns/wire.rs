@@ -107,18 +107,20 @@ pub(super) fn from_wire(json: &[u8]) -> Result<Option<ObservedRRset>, String> {
     }
     // A TTL beyond 31 bits is stored as it wraps (seen with 4.7.3).
     let ttl = u32::try_from(set.ttl).ok().and_then(|ttl| Ttl::from_seconds(ttl).ok()).unwrap_or(Ttl::MAX);
-    let mut values = Vec::with_capacity(set.records.len());
-    let mut opaque = own.is_some();
-    for record in set.records.iter().filter(|_| own.is_none()) {
+    let mut read = ObservedRRset::new(name, rtype, ttl, Vec::with_capacity(set.records.len()));
+    for record in &set.records {
         match RecordData::parse(rtype, &record.content) {
-            Ok(data) => {
+            Ok(data) if own.is_none() => {
                 let raw = (data.to_zonefile() != record.content).then(|| record.content.as_ref().into());
-                values.push(ObservedValue { data, raw, disabled: record.disabled });
+                read.values.push(ObservedValue { data, raw, disabled: record.disabled });
             }
-            Err(_) => opaque = true,
+            _ => {
+                let disabled = if record.disabled { " (disabled)" } else { "" };
+                read.cannot_read(format!("{} {}{disabled}", set.rtype, record.content));
+            }
         }
     }
-    Ok(Some(ObservedRRset { name, rtype, ttl, values, opaque }))
+    Ok(Some(read))
 }
 
 #[derive(Serialize)]
@@ -303,7 +305,7 @@ mod tests {
             read(r#"{"name":"a.","type":"NSEC3PARAM","ttl":0,"records":[{"content":"1 0 0 -"}]}"#).is_none()
         );
         let alias = read(r#"{"name":"a.","type":"ALIAS","ttl":60,"records":[{"content":"b."}]}"#).unwrap();
-        assert!(alias.opaque && alias.rtype == RecordType(65401));
+        assert!(alias.opaque && alias.rtype == RecordType(65401) && alias.unread == ["ALIAS b."]);
     }
 
     #[test]

@@ -392,14 +392,10 @@ pub(super) fn spelled(value: &ObservedValue) -> Vec<u8> {
 }
 
 fn observed(sets: Sets) -> Observed {
-    let sets = sets.into_iter().map(|((name, rtype), (ttl, values))| ObservedRRset {
-        name,
-        rtype,
-        ttl,
-        values,
-        opaque: false,
-    });
-    Observed::new(sets.collect())
+    let sets = sets.into_iter();
+    Observed::new(
+        sets.map(|((name, rtype), (ttl, values))| ObservedRRset::new(name, rtype, ttl, values)).collect(),
+    )
 }
 
 fn only(mut all: Observed, wanted: &[Name]) -> Observed {

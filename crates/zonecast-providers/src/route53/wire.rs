@@ -191,10 +191,36 @@ struct SetXml {
     #[serde(rename = "TTL")]
     ttl: Option<u32>,
     resource_records: Option<Records>,
-    alias_target: Option<serde::de::IgnoredAny>,
-    set_identifier: Option<serde::de::IgnoredAny>,
-    health_check_id: Option<serde::de::IgnoredAny>,
-    traffic_policy_instance_id: Option<serde::de::IgnoredAny>,
+    alias_target: Option<AliasXml>,
+    set_identifier: Option<String>,
+    weight: Option<String>,
+    region: Option<String>,
+    failover: Option<String>,
+    health_check_id: Option<String>,
+    traffic_policy_instance_id: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct AliasXml {
+    #[serde(rename = "DNSName")]
+    target: String,
+}
+
+impl SetXml {
+    /// What makes it more than a plain set, in words; empty where it is one.
+    fn machinery(&self) -> String {
+        let parts = [
+            ("alias of", self.alias_target.as_ref().map(|alias| &alias.target)),
+            ("set", self.set_identifier.as_ref()),
+            ("weight", self.weight.as_ref()),
+            ("region", self.region.as_ref()),
+            ("failover", self.failover.as_ref()),
+            ("health check", self.health_check_id.as_ref()),
+            ("traffic policy", self.traffic_policy_instance_id.as_ref()),
+        ];
+        let said = parts.into_iter().filter_map(|(word, value)| Some(format!("{word} {}", value?)));
+        said.collect::<Vec<_>>().join(", ")
+    }
 }
 
 #[derive(Deserialize)]
@@ -236,23 +262,22 @@ pub(super) fn listing(zone: &ZoneRef, xml: &str) -> Option<Listing> {
 }
 
 fn observed(set: SetXml, name: Name, rtype: RecordType) -> ObservedRRset {
-    let mut opaque = set.alias_target.is_some()
-        || set.set_identifier.is_some()
-        || set.health_check_id.is_some()
-        || set.traffic_policy_instance_id.is_some();
-    let mut values = Vec::new();
+    let machinery = set.machinery();
+    let ttl = set.ttl.and_then(|ttl| Ttl::from_seconds(ttl).ok()).unwrap_or(Ttl::DEFAULT);
+    let mut read = ObservedRRset::new(name, rtype, ttl, Vec::new());
     for record in set.resource_records.map(|records| records.records).unwrap_or_default() {
         match value_in(rtype, &record.value) {
-            Ok(data) => {
+            Ok(data) if machinery.is_empty() => {
                 let raw = (super::text::value_out(&data) != record.value).then(|| record.value.into());
-                values.push(ObservedValue { data, raw, disabled: false });
+                read.values.push(ObservedValue { data, raw, disabled: false });
             }
-            Err(_) => opaque = true,
+            _ => read.cannot_read(format!("{rtype} {} ({machinery})", record.value).replace(" ()", "")),
         }
     }
-    opaque |= values.is_empty();
-    let ttl = set.ttl.and_then(|ttl| Ttl::from_seconds(ttl).ok()).unwrap_or(Ttl::DEFAULT);
-    ObservedRRset { name, rtype, ttl, values, opaque }
+    if read.values.is_empty() && read.unread.is_empty() {
+        read.cannot_read(format!("{rtype} ({machinery})"));
+    }
+    read
 }
 
 /// Sets that share name and type (weighted, by region, ...) become one opaque set.
@@ -263,6 +288,7 @@ pub(super) fn gather(mut sets: Vec<ObservedRRset>) -> Vec<ObservedRRset> {
         match gathered.last_mut() {
             Some(last) if last.name == set.name && last.rtype == set.rtype => {
                 last.values.extend(set.values);
+                last.unread.extend(set.unread);
                 last.opaque = true;
             }
             _ => gathered.push(set),

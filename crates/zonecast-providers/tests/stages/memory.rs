@@ -64,8 +64,7 @@ impl Stage for MemoryStage {
             })
             .collect();
         let ttl = Ttl::from_seconds(ttl).unwrap();
-        self.memory
-            .foreign_put(zone, ObservedRRset { name: name.clone(), rtype, ttl, values, opaque: false });
+        self.memory.foreign_put(zone, ObservedRRset::new(name.clone(), rtype, ttl, values));
     }
 
     async fn spelling(&self, zone: &Name, name: &Name, rtype: RecordType) -> Option<Vec<String>> {

@@ -144,7 +144,7 @@ fn state(n: usize, salt: u32) -> anyhow::Result<Vec<RRset>> {
 
 fn seen(set: RRset) -> ObservedRRset {
     let values = set.values.into_iter().map(Into::into).collect();
-    ObservedRRset { name: set.name, rtype: set.rtype, ttl: set.ttl, values, opaque: false }
+    ObservedRRset::new(set.name, set.rtype, set.ttl, values)
 }
 
 fn median(mut times: Vec<f64>) -> f64 {

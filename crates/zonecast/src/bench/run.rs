@@ -233,7 +233,7 @@ mod tests {
 
     fn seen(set: &RRset) -> ObservedRRset {
         let values = set.values.iter().cloned().map(Into::into).collect();
-        ObservedRRset { name: set.name.clone(), rtype: set.rtype, ttl: set.ttl, values, opaque: false }
+        ObservedRRset::new(set.name.clone(), set.rtype, set.ttl, values)
     }
 
     #[test]
