@@ -24,7 +24,7 @@ use form::form;
 use std::fmt::{self, Write as _};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use txt::{cut_text, join_text, parse_quoted, quote};
-use words::Token;
+use words::{Fault, Token};
 
 /// Seconds a resolver may keep an answer, 0 to 2^31 - 1 (RFC 2181 section 8).
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, serde::Serialize)]
@@ -223,13 +223,13 @@ impl RecordData {
         }
         let entry = words::entries(text).next().ok_or_else(|| bad("nothing to read".into()))?;
         if let Some(fault) = entry.fault {
-            return Err(bad(fault.into()));
+            return Err(bad(fault.message));
         }
-        Self::read(rtype, &entry.tokens, &Name::root()).map_err(bad)
+        Self::read(rtype, &entry.tokens, &Name::root()).map_err(|fault| bad(fault.message))
     }
 
     /// Reads the words of a zone file; names without a final dot are completed with `origin`.
-    pub fn read(rtype: RecordType, words: &[Token<'_>], origin: &Name) -> Result<RecordData, String> {
+    pub fn read(rtype: RecordType, words: &[Token<'_>], origin: &Name) -> Result<RecordData, Fault> {
         read::read(rtype, words, origin)
     }
 

@@ -57,4 +57,4 @@ pub use tsig::{TsigAlgorithm, TsigKey, TsigKeyError};
 pub use tsig_client::TsigFault;
 pub use update::{Update, UpdateAnswer};
 pub use zone::ZoneSnapshot;
-pub use zonefile::{ZonefileError, parse_zonefile, write_zonefile};
+pub use zonefile::{Zonefile, ZonefileError, comment, parse_zonefile, read_zonefile, write_zonefile};

@@ -1,7 +1,7 @@
 //! From words to wire form, by the parts of [`super::form`].
 
 use super::form::{Field, form};
-use super::words::Token;
+use super::words::{Fault, Token};
 use super::{RecordData, RecordType, Ttl, rare, service};
 use crate::name::Name;
 use domain::utils::{base32, base64};
@@ -12,28 +12,39 @@ use std::str::FromStr;
 pub(super) struct Words<'a, 't> {
     tokens: &'a [Token<'t>],
     origin: &'a Name,
+    /// Where the word stands that was taken last; behind the last one where there was none to take.
+    at: usize,
+    end: usize,
 }
 
 /// Reads the data of a record; names are completed with `origin`.
-pub(super) fn read(rtype: RecordType, tokens: &[Token<'_>], origin: &Name) -> Result<RecordData, String> {
-    if tokens.first().is_some_and(|token| token.text == "\\#" && !token.quoted) {
-        return generic(rtype, &tokens[1..]);
-    }
-    let fields = form(rtype).ok_or_else(|| format!("{rtype} has the form \\# LENGTH HEX only (RFC 3597)"))?;
-    let mut words = Words { tokens, origin };
-    let mut wire = Vec::new();
-    for field in fields {
-        words.part(*field, &mut wire)?;
-    }
-    if let Some(left) = words.tokens.first() {
-        return Err(format!("{:?} is one word too many for {rtype}", left.text));
-    }
-    RecordData::from_wire(rtype, &wire).map_err(|error| error.reason())
+pub(super) fn read(rtype: RecordType, tokens: &[Token<'_>], origin: &Name) -> Result<RecordData, Fault> {
+    let end = tokens.last().map_or(0, |last| last.at + last.text.len());
+    let mut words = Words { tokens, origin, at: tokens.first().map_or(end, |first| first.at), end };
+    words.all(rtype).map_err(|message| Fault { at: words.at, message })
 }
 
 impl<'t> Words<'_, 't> {
+    fn all(&mut self, rtype: RecordType) -> Result<RecordData, String> {
+        if self.tokens.first().is_some_and(|token| token.text == "\\#" && !token.quoted) {
+            return generic(rtype, &self.tokens[1..]);
+        }
+        let fields =
+            form(rtype).ok_or_else(|| format!("{rtype} has the form \\# LENGTH HEX only (RFC 3597)"))?;
+        let mut wire = Vec::new();
+        for field in fields {
+            self.part(*field, &mut wire)?;
+        }
+        if let Some(left) = self.tokens.first() {
+            self.at = left.at;
+            return Err(format!("{:?} is one word too many for {rtype}", left.text));
+        }
+        RecordData::from_wire(rtype, &wire).map_err(|error| error.reason())
+    }
+
     /// The next word.
     pub(super) fn next(&mut self) -> Result<&'t str, String> {
+        self.at = self.tokens.first().map_or(self.end, |first| first.at);
         let (first, rest) = self.tokens.split_first().ok_or("the data ends too early")?;
         self.tokens = rest;
         Ok(first.text)
@@ -41,6 +52,7 @@ impl<'t> Words<'_, 't> {
 
     /// Words that are left.
     pub(super) fn rest(&mut self) -> impl Iterator<Item = &'t str> {
+        self.at = self.tokens.first().map_or(self.end, |first| first.at);
         std::mem::take(&mut self.tokens).iter().map(|token| token.text)
     }
 

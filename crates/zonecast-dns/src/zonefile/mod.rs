@@ -8,12 +8,12 @@ mod entry;
 mod generate;
 mod write;
 
-pub use write::write_zonefile;
+pub use write::{comment, write_zonefile};
 
 use entry::Reader;
 use std::collections::BTreeMap;
 use std::fmt;
-use zonecast_core::record::words;
+use zonecast_core::record::words::{self, Fault};
 use zonecast_core::{Name, RRset, RecordData, RecordType, Ttl};
 
 /// Errors reported of one file; after that it is hardly a zone file.
@@ -22,26 +22,82 @@ const ERRORS_MAX: usize = 100;
 /// One thing wrong in a zone file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ZonefileError {
-    /// The line its entry begins at, counted from 1.
+    /// The line, counted from 1.
     pub line: usize,
+    /// The character of the line, counted from 1.
+    pub column: usize,
     /// What is wrong, for the person who wrote the line.
     pub message: String,
 }
 
 impl fmt::Display for ZonefileError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "line {}: {}", self.line, self.message)
+        write!(f, "line {}, column {}: {}", self.line, self.column, self.message)
     }
 }
 
 impl std::error::Error for ZonefileError {}
 
+/// What a zone file holds.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Zonefile {
+    /// Its RRsets, in canonical order.
+    pub rrsets: Vec<RRset>,
+    /// The records that were read, each that `$GENERATE` makes counted.
+    pub records: usize,
+    /// Records that say what another one said already.
+    pub doubles: usize,
+    /// Sets whose records have different TTLs: the smallest counts.
+    pub ttls_differ: usize,
+}
+
 /// Reads a zone file. `origin` is the zone's name and what relative names are completed with until
 /// `$ORIGIN` says otherwise; every owner must be within it. `ttl` is for records without any TTL.
 ///
-/// Gives the RRsets in canonical order. Where the records of one RRset have different TTLs the
-/// smallest counts (RFC 2181 section 5.2). Doubles are dropped. Whether it makes a valid zone (SOA,
-/// NS, CNAME rules) is asked when the zone is created. On any error nothing is given but the errors.
+/// Where the records of one RRset have different TTLs the smallest counts (RFC 2181 section 5.2). Doubles
+/// are dropped. A byte-order mark in front is passed over. Whether it makes a valid zone (SOA, NS, CNAME
+/// rules) is asked when the zone is created. On any error nothing is given but the errors.
+pub fn read_zonefile(text: &str, origin: &Name, ttl: Ttl) -> Result<Zonefile, Vec<ZonefileError>> {
+    let text = text.strip_prefix('\u{FEFF}').unwrap_or(text);
+    let mut sets: BTreeMap<(Name, RecordType), Read> = BTreeMap::new();
+    let mut errors = Vec::new();
+    let mut reader = Reader::new(origin.clone(), ttl);
+    let mut records = 0;
+    for entry in words::entries(text) {
+        let read = reader.read(entry, &mut |name, rtype, ttl, data| {
+            records += 1;
+            let set =
+                sets.entry((name, rtype)).or_insert_with(|| Read { ttl, differ: false, values: Vec::new() });
+            set.differ |= ttl != set.ttl;
+            set.ttl = set.ttl.min(ttl);
+            set.values.push(data);
+        });
+        if let Err(Fault { at, message }) = read {
+            let (line, column) = words::place(text, at);
+            errors.push(ZonefileError { line, column, message });
+            if errors.len() == ERRORS_MAX {
+                break;
+            }
+        }
+    }
+    if !errors.is_empty() {
+        return Err(errors);
+    }
+    let ttls_differ = sets.values().filter(|set| set.differ).count();
+    let rrsets: Vec<RRset> =
+        sets.into_iter().map(|((name, rtype), set)| RRset::new(name, rtype, set.ttl, set.values)).collect();
+    let kept: usize = rrsets.iter().map(|set| set.values.len()).sum();
+    Ok(Zonefile { rrsets, records, doubles: records - kept, ttls_differ })
+}
+
+/// One RRset while its records come in.
+struct Read {
+    ttl: Ttl,
+    differ: bool,
+    values: Vec<RecordData>,
+}
+
+/// The RRsets of a zone file, as [`read_zonefile`] reads it.
 ///
 /// ```
 /// use zonecast_core::{Name, Ttl};
@@ -51,29 +107,7 @@ impl std::error::Error for ZonefileError {}
 /// assert_eq!(rrsets.len(), 4);
 /// ```
 pub fn parse_zonefile(text: &str, origin: &Name, ttl: Ttl) -> Result<Vec<RRset>, Vec<ZonefileError>> {
-    let mut sets: BTreeMap<(Name, RecordType), (Ttl, Vec<RecordData>)> = BTreeMap::new();
-    let mut errors = Vec::new();
-    let mut reader = Reader::new(origin.clone(), ttl);
-    for entry in words::entries(text) {
-        let line = entry.line;
-        let read = reader.read(entry, &mut |name, rtype, ttl, data| {
-            let set = sets.entry((name, rtype)).or_insert_with(|| (ttl, Vec::with_capacity(1)));
-            set.0 = set.0.min(ttl);
-            set.1.push(data);
-        });
-        if let Err(message) = read {
-            errors.push(ZonefileError { line, message });
-            if errors.len() == ERRORS_MAX {
-                break;
-            }
-        }
-    }
-    if errors.is_empty() {
-        let sets = sets.into_iter();
-        Ok(sets.map(|((name, rtype), (ttl, values))| RRset::new(name, rtype, ttl, values)).collect())
-    } else {
-        Err(errors)
-    }
+    read_zonefile(text, origin, ttl).map(|file| file.rrsets)
 }
 
 #[cfg(test)]

@@ -108,8 +108,15 @@ fn ttls_carry_over_as_the_rfcs_say() {
 fn every_error_of_a_file_is_told_with_its_line() {
     let text = "a 300 IN A 192.0.2.300\nb 300 IN NOSUCH x\n; fine\nc 300 IN TXT \"open\n$INCLUDE /etc/passwd\n\
                 other.example. 300 IN A 192.0.2.1\nd 300 CH TXT x\ne 300 IN MX 10\nf 300 A 1.2.3.4 5\n(";
-    let lines: Vec<usize> = parse(text).unwrap_err().iter().map(|error| error.line).collect();
-    assert_eq!(lines, [1, 2, 4, 5, 6, 7, 8, 9, 10]);
+    let wrong = parse(text).unwrap_err();
+    let places: Vec<(usize, usize)> = wrong.iter().map(|error| (error.line, error.column)).collect();
+    assert_eq!(places, [(1, 12), (2, 10), (4, 14), (5, 1), (6, 1), (7, 7), (8, 15), (9, 17), (10, 1)]);
+    assert_eq!(wrong[0].to_string(), "line 1, column 12: \"192.0.2.300\" is not an IPv4 address");
+    // Columns count characters; the word at fault is named on the line where it stands.
+    let text = "bücher 300 IN MX (\n  10\n  a..b )";
+    let wrong = parse(text).unwrap_err();
+    assert_eq!((wrong[0].line, wrong[0].column), (3, 3), "{}", wrong[0]);
+    assert_eq!(parse("bücher 300 IN A x").unwrap_err()[0].column, 17);
     assert!(parse("$GENERATE 1-99999 a$ A 192.0.2.1").is_err());
     assert!(parse(" 300 A 192.0.2.1").is_err(), "no owner yet");
 }
@@ -120,6 +127,13 @@ fn generate_makes_a_record_per_number() {
     let owners: Vec<String> = rrsets.iter().map(|rrset| rrset.name.to_string()).collect();
     assert_eq!(owners, ["h010.bench.test", "h012.bench.test", "h014.bench.test"]);
     assert_eq!(rrsets[2].values[0].to_text(), "192.0.2.14");
+}
+
+#[test]
+fn every_record_of_a_file_is_counted_and_a_byte_order_mark_is_none() {
+    let text = "\u{FEFF}$TTL 60\na A 192.0.2.1\na 30 A 192.0.2.1\n$GENERATE 1-3 b A 192.0.2.$\n; a comment\n";
+    let file = read_zonefile(text, &Name::parse("bench.test").unwrap(), Ttl::DEFAULT).unwrap();
+    assert_eq!((file.records, file.doubles, file.ttls_differ, file.rrsets.len()), (5, 1, 1, 2));
 }
 
 proptest::proptest! {

@@ -16,6 +16,20 @@ pub fn write_zonefile(zone: &Name, rrsets: impl IntoIterator<Item = RRset>) -> S
     soa
 }
 
+/// A comment of one line, whatever the words hold: for what stands in a zone and is no record.
+pub fn comment(words: &str) -> String {
+    let mut line = String::with_capacity(words.len() + 3);
+    line.push_str("; ");
+    for char in words.chars() {
+        match char.is_control() {
+            true => drop(write!(line, "\\{:03}", u32::from(char))),
+            false => line.push(char),
+        }
+    }
+    line.push('\n');
+    line
+}
+
 fn write_rrset(out: &mut String, rrset: &RRset) {
     let owner = rrset.name.absolute();
     for value in &rrset.values {

@@ -12,8 +12,8 @@ use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, HashMap};
 use std::time::Instant;
 use utoipa::ToSchema;
-use zonecast_core::{Name, Observed, RRset, RecordData, RecordType, Ttl};
-use zonecast_dns::{parse_zonefile, write_zonefile};
+use zonecast_core::{Name, Observed, ObservedRRset, RRset, RecordData, RecordType};
+use zonecast_dns::{comment, read_zonefile, write_zonefile};
 use zonecast_store::{
     KeyRow, OwnerAction, OwnerRow, OwnerWrite, Priority, RecordFilter, RecordRow, WriteResult,
 };
@@ -33,6 +33,8 @@ pub struct ZoneRecordView {
     pub ttl: u32,
     /// All values the provider holds.
     pub values: Vec<String>,
+    /// What stands there besides and is no record, in the provider's words: `ALIAS www.example.net.`
+    pub unread: Vec<String>,
     /// Those we wrote.
     pub ours: Vec<String>,
     /// How our part stands; `foreign` where we have none.
@@ -45,17 +47,52 @@ pub struct ZoneRecordView {
     pub updated_at: Option<String>,
 }
 
-/// What an import did.
+/// A zone as a zone file, and what the file does not say.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct ExportView {
+    /// The zone's name.
+    pub zone: String,
+    /// The zone file; each line of `left_out` is a comment in it.
+    pub zone_file: String,
+    /// Records in the file.
+    pub records: usize,
+    /// What stands in the zone and is no record of the file.
+    pub left_out: Vec<LeftOut>,
+}
+
+/// One thing that an export could not write as a record.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct LeftOut {
+    /// Where it stands.
+    pub name: String,
+    /// Its TTL.
+    pub ttl: u32,
+    /// What it is, in the provider's words.
+    pub what: String,
+    /// Why it is no record of the file.
+    pub reason: String,
+}
+
+/// What an import did. `added`, `changed`, `unchanged`, `skipped` and `failed` together are the sets of
+/// the file.
+#[derive(Clone, Debug, Default, Serialize, Deserialize, ToSchema)]
 pub struct ImportView {
+    /// Records read in the file.
+    pub records: usize,
+    /// Records that say what another record of the file says already.
+    pub doubles: usize,
+    /// RRsets whose records had different TTLs; the smallest counts.
+    pub ttls_differ: usize,
     /// Record resources added.
     pub added: usize,
     /// Record resources changed.
     pub changed: usize,
     /// RRsets that were there already.
     pub unchanged: usize,
-    /// RRsets passed over, with the reason.
+    /// RRsets passed over as the server's business, with the reason.
     pub skipped: Vec<String>,
+    /// RRsets that could not be stored, with the reason.
+    pub failed: Vec<String>,
 }
 
 /// The zone as its provider lists it now.
@@ -86,28 +123,22 @@ pub async fn records(app: &App, id: i64) -> Result<Vec<ZoneRecordView>, Problem>
     let mut rows: BTreeMap<(Name, RecordType), ZoneRecordView> = BTreeMap::new();
     for set in observed.rrsets {
         let key = keys.remove(&(set.name.clone(), set.rtype));
-        let values = set.values.iter().map(|value| value.data.to_text()).collect();
-        rows.insert((set.name.clone(), set.rtype), row(&set.name, set.rtype, set.ttl, values, key.as_ref()));
+        rows.insert((set.name.clone(), set.rtype), row(&set, key.as_ref()));
     }
     for ((name, rtype), key) in keys {
-        let view = row(&name, rtype, key.ttl, Vec::new(), Some(&key));
-        rows.insert((name, rtype), view);
+        let none = ObservedRRset::new(name.clone(), rtype, key.ttl, Vec::new());
+        rows.insert((name, rtype), row(&none, Some(&key)));
     }
     Ok(rows.into_values().collect())
 }
 
-fn row(
-    name: &Name,
-    rtype: RecordType,
-    ttl: Ttl,
-    values: Vec<String>,
-    key: Option<&KeyRow>,
-) -> ZoneRecordView {
+fn row(set: &ObservedRRset, key: Option<&KeyRow>) -> ZoneRecordView {
     ZoneRecordView {
-        name: name.to_string(),
-        rtype: rtype.to_string(),
-        ttl: ttl.seconds(),
-        values,
+        name: set.name.to_string(),
+        rtype: set.rtype.to_string(),
+        ttl: set.ttl.seconds(),
+        values: set.values.iter().map(|value| value.data.to_text()).collect(),
+        unread: set.unread.clone(),
         ours: key.map(|key| key.applied.iter().map(RecordData::to_text).collect()).unwrap_or_default(),
         state: key.map_or_else(|| "foreign".to_owned(), |key| key.state.clone()),
         verified: key.and_then(|key| key.verified.clone()),
@@ -116,14 +147,41 @@ fn row(
     }
 }
 
-/// The zone as its provider holds it now, as a zone file.
-pub async fn export(app: &App, id: i64) -> Result<String, Problem> {
+/// The zone as its provider holds it now, as a zone file. Nothing is left out in silence: what is no
+/// record stands in the file as a comment, and in the answer.
+pub async fn export(app: &App, id: i64) -> Result<ExportView, Problem> {
     let zone = entry(app, id)?;
-    let sets = observe(&zone).await?.rrsets.into_iter().map(|set| {
-        let values = set.values.into_iter().filter(|value| !value.disabled).map(|value| value.data).collect();
-        RRset::new(set.name, set.rtype, set.ttl, values)
-    });
-    Ok(write_zonefile(&zone.row.name, sets.filter(|set| !set.values.is_empty())))
+    let observed = observe(&zone).await?;
+    let left_out: Vec<LeftOut> = observed.rrsets.iter().flat_map(left_out).collect();
+    let sets: Vec<RRset> = observed.rrsets.into_iter().map(written).collect();
+    let mut zone_file = write_zonefile(&zone.row.name, sets.iter().cloned());
+    for LeftOut { name, ttl, what, reason } in &left_out {
+        zone_file.push_str(&comment(&format!("left out: {name}. {ttl} IN {what}: {reason}")));
+    }
+    let records = sets.iter().map(|set| set.values.len()).sum();
+    Ok(ExportView { zone: zone.row.name.to_string(), zone_file, records, left_out })
+}
+
+/// What of a set is a record.
+fn written(set: ObservedRRset) -> RRset {
+    let values = set.values.into_iter().filter(|value| !value.disabled).map(|value| value.data).collect();
+    RRset::new(set.name, set.rtype, set.ttl, values)
+}
+
+/// What of a set is none.
+fn left_out(set: &ObservedRRset) -> Vec<LeftOut> {
+    let line = |what: String, reason: &str| LeftOut {
+        name: set.name.to_string(),
+        ttl: set.ttl.seconds(),
+        what,
+        reason: reason.to_owned(),
+    };
+    let disabled = set.values.iter().filter(|value| value.disabled);
+    let disabled = disabled.map(|value| format!("{} {}", set.rtype, value.data.to_zonefile()));
+    let silent = set.opaque && set.values.is_empty() && set.unread.is_empty();
+    let unread = set.unread.iter().cloned().chain(silent.then(|| set.rtype.to_string()));
+    let unread = unread.map(|what| line(what, "a zone file has no record for it"));
+    unread.chain(disabled.map(|what| line(what, "it is switched off and not served"))).collect()
 }
 
 /// Takes a zone file: each of its RRsets becomes a record resource of this zone. One that is there is
@@ -132,7 +190,7 @@ pub async fn export(app: &App, id: i64) -> Result<String, Problem> {
 pub async fn import(app: &App, caller: &Caller, id: i64, text: &str) -> Result<Work<ImportView>, Problem> {
     let zone = entry(app, id)?;
     let default = zone.settings.ttl.unwrap_or(app.config.orchestrator.dns.ttl);
-    let sets = parse_zonefile(text, &zone.row.name, default).map_err(|errors| {
+    let file = read_zonefile(text, &zone.row.name, default).map_err(|errors| {
         let wrong = |error: &zonecast_dns::ZonefileError| FieldProblem {
             field: "/zone_file".to_owned(),
             message: error.to_string(),
@@ -140,9 +198,10 @@ pub async fn import(app: &App, caller: &Caller, id: i64, text: &str) -> Result<W
         Problem::invalid(errors.iter().take(100).map(wrong).collect())
     })?;
     let known = records_of_zone(app, id).await?;
-    let mut view = ImportView { added: 0, changed: 0, unchanged: 0, skipped: Vec::new() };
+    let (records, doubles, ttls_differ) = (file.records, file.doubles, file.ttls_differ);
+    let mut view = ImportView { records, doubles, ttls_differ, ..ImportView::default() };
     let mut rows: Vec<(RecordRow, OwnerAction)> = Vec::new();
-    for set in sets {
+    for set in file.rrsets {
         if let Some(reason) = passed_over(&zone.row.name, &set) {
             view.skipped.push(format!("{} {}: {reason}", set.name, set.rtype));
             continue;
@@ -221,7 +280,7 @@ async fn store(
         match (result, action) {
             (WriteResult::Stored { .. }, OwnerAction::Insert) => view.added += 1,
             (WriteResult::Stored { .. }, _) => view.changed += 1,
-            _ => view.skipped.push(format!("{} {}: changed by somebody else meanwhile", row.name, row.rtype)),
+            _ => view.failed.push(format!("{} {}: changed by somebody else meanwhile", row.name, row.rtype)),
         }
     }
     Ok(written.job_id)

@@ -9,13 +9,13 @@ use crate::service::forms_schema::{ZoneBody, ZoneFileBody};
 use crate::service::pause::{self, ApproveView};
 use crate::service::plan::{self, PlanView};
 use crate::service::view::{TestView, ZoneView};
-use crate::service::zone_file::{self, ImportView, ZoneRecordView};
+use crate::service::zone_file::{self, ExportView, ImportView, ZoneRecordView};
 use crate::service::zone_new::{self, NewZonePlanView};
 use crate::service::zones::{self, ListZones};
 use crate::service::{Work, zone_work};
 use axum::extract::{FromRequest, Request};
 use axum::http::{HeaderMap, header};
-use axum::response::{IntoResponse, Response};
+use axum::response::{AppendHeaders, IntoResponse, Response};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
@@ -218,12 +218,44 @@ async fn records(ctx: Ctx, Id(id): Id) -> Result<Response, Refusal> {
     Ok(reply::all(zone_file::records(&ctx, id).await?))
 }
 
-/// The zone as a zone file.
-#[utoipa::path(get, path = "/zones/{id}/export", tag = "zones", params(("id" = i64, Path)),
-    responses((status = 200, content_type = "text/dns", body = String)))]
-async fn export(ctx: Ctx, Id(id): Id) -> Result<Response, Refusal> {
-    let text = zone_file::export(&ctx, id).await?;
-    Ok(([(header::CONTENT_TYPE, "text/dns; charset=utf-8")], text).into_response())
+/// The form of an export.
+#[derive(Debug, Default, Clone, Copy, serde::Deserialize, utoipa::ToSchema)]
+#[serde(rename_all = "snake_case")]
+enum ExportForm {
+    /// The zone file alone.
+    #[default]
+    ZoneFile,
+    /// The zone file with counts, and what it leaves out.
+    Json,
+}
+
+/// How a zone is exported.
+#[derive(Debug, Default, serde::Deserialize, utoipa::IntoParams)]
+#[serde(default, deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+struct ExportQuery {
+    /// `zone_file`, or `json` with what the file leaves out.
+    #[param(inline, value_type = Option<ExportForm>)]
+    format: ExportForm,
+}
+
+/// The zone as a zone file. What stands there and is no record (an alias of the service, a switched off
+/// value, a weighted set) is a comment in it, counted by the header `Zonecast-Left-Out`.
+#[utoipa::path(get, path = "/zones/{id}/export", tag = "zones", params(("id" = i64, Path), ExportQuery),
+    responses((status = 200, content((String = "text/dns"), (Answer<ExportView> = "application/json")),
+        headers(("Zonecast-Records" = usize, description = "Records in the file"),
+            ("Zonecast-Left-Out" = usize, description = "What is no record, in comments")))))]
+async fn export(ctx: Ctx, Id(id): Id, Query(query): Query<ExportQuery>) -> Result<Response, Refusal> {
+    let view = zone_file::export(&ctx, id).await?;
+    if matches!(query.format, ExportForm::Json) {
+        return Ok(reply::ok(view));
+    }
+    let headers = [
+        ("content-type", "text/dns; charset=utf-8".to_owned()),
+        ("zonecast-records", view.records.to_string()),
+        ("zonecast-left-out", view.left_out.len().to_string()),
+    ];
+    Ok((AppendHeaders(headers), view.zone_file).into_response())
 }
 
 /// Takes a zone file, as text or as `{"zone_file": "..."}`; its RRsets become records of this zone.

@@ -95,11 +95,16 @@ impl Resource {
         if context.global.dry_run {
             return super::plan::print(context, &answer.data);
         }
-        let job = wait::follow(context, &answer).await?;
-        let data = self.after(context, &answer, job.is_some()).await;
+        self.follow(context, &answer).await
+    }
+
+    /// Waits for the work of an answer as asked, and prints what became of it.
+    pub async fn follow(&self, context: &Context, answer: &Answer) -> Result<Done, Failure> {
+        let job = wait::follow(context, answer).await?;
+        let data = self.after(context, answer, job.is_some()).await;
         context.out.show(&data, |out| {
             let text = self.text(out, &data);
-            let sentence = wait::sentence(&answer, job.as_ref()).filter(|_| !out.is_quiet());
+            let sentence = wait::sentence(answer, job.as_ref()).filter(|_| !out.is_quiet());
             [text, sentence.unwrap_or_default()]
                 .into_iter()
                 .filter(|t| !t.is_empty())

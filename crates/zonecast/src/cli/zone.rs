@@ -174,6 +174,21 @@ pub const ZONE: Resource = Resource {
     ],
 };
 
+/// What an import did.
+const IMPORT: Resource = Resource {
+    fields: &[
+        ("RECORDS", "/records"),
+        ("DOUBLES", "/doubles"),
+        ("ADDED", "/added"),
+        ("CHANGED", "/changed"),
+        ("UNCHANGED", "/unchanged"),
+        ("SKIPPED", "/skipped"),
+        ("FAILED", "/failed"),
+        ("TTLS DIFFER", "/ttls_differ"),
+    ],
+    ..ZONE
+};
+
 /// A zone that is being added: that can be tried first (`--dry-run`).
 const NEW_ZONE: Resource = Resource { plans: true, ..ZONE };
 
@@ -318,16 +333,38 @@ async fn import(context: &Context, zone: &str, file: &Path) -> Result<Done, Fail
         text = std::fs::read_to_string(file)
             .map_err(|error| Failure::Usage(format!("cannot read {}: {error}", file.display())))?;
     }
-    let call = Call::new(Method::POST, format!("zones/{id}/import"));
-    ZONE.act(context, call.text(text)).await
+    let call = Call::new(Method::POST, format!("zones/{id}/import")).text(text);
+    if context.global.dry_run {
+        return IMPORT.act(context, call).await;
+    }
+    let answer = context.client.send(call).await?;
+    let done = IMPORT.follow(context, &answer).await?;
+    let failed = answer.data["failed"].as_array().is_some_and(|failed| !failed.is_empty());
+    Ok(if failed && done == Done::Ok { Done::Partial } else { done })
 }
 
+/// Prints or writes the zone file; what it leaves out is told on stderr, and the exit code is 5.
 async fn export(context: &Context, zone: &str, file: Option<&Path>) -> Result<Done, Failure> {
     let id = ZONE.find(context, zone).await?;
-    let text = context.client.text(Call::get(format!("zones/{id}/export"))).await?;
+    let call = Call::get(format!("zones/{id}/export")).query("format", "json");
+    let data = context.client.send(call).await?.data;
+    let text = text_at(&data, "/zone_file");
     match file {
         Some(path) => std::fs::write(path, text)?,
         None => context.out.print(text.trim_end()),
     }
-    Ok(Done::Ok)
+    let left_out = data["left_out"].as_array().map(Vec::as_slice).unwrap_or_default();
+    if left_out.is_empty() {
+        return Ok(Done::Ok);
+    }
+    context.out.note(format!(
+        "{} records written; {} things are no record and stand in the file as comments:",
+        text_at(&data, "/records"),
+        left_out.len()
+    ));
+    for one in left_out {
+        let [name, what, reason] = ["/name", "/what", "/reason"].map(|at| text_at(one, at));
+        context.out.note(format!("  {name} {what}: {reason}"));
+    }
+    Ok(Done::Partial)
 }

@@ -2,6 +2,7 @@
 //! queries to see whether it is true. Each file is one promise.
 
 mod bad_input;
+mod carry;
 mod crash;
 mod daemon;
 mod dark;
@@ -12,6 +13,8 @@ mod nodes;
 mod quickstart;
 mod schema;
 mod secrets;
+#[path = "../../../zonecast-core/tests/laws/values.rs"]
+mod values;
 
 /// How often something that is counted is done: a few times in `check`, many in `check --soak`.
 fn rounds(check: usize, soak: usize) -> usize {
