@@ -70,15 +70,21 @@ impl Server {
         let stop_udp = Arc::new(AtomicBool::new(false));
         let (stop_tcp, stopped) = watch::channel(false);
 
+        // Held until the last UDP thread has ended: a new server that got the port before would share
+        // the queries with the old one.
+        let port = Arc::new(listener.try_clone()?);
         let listener = tokio::net::TcpListener::from_std(listener)?;
         let service = TcpService::new(engine.clone(), options.tcp_connections_max, options.tcp_idle);
         let tcp = tokio::spawn(crate::tcp::serve(listener, Arc::new(service), stopped));
         let mut server = Server { address, stop_udp, stop_tcp, threads: Vec::new(), tcp: Some(tcp) };
         for (index, socket) in sockets.into_iter().enumerate() {
-            let (engine, stop) = (engine.clone(), server.stop_udp.clone());
+            let (engine, stop, port) = (engine.clone(), server.stop_udp.clone(), port.clone());
             let rate_limit = options.rate_limit;
             let thread = std::thread::Builder::new().name(format!("dns-udp-{index}"));
-            let thread = thread.spawn(move || keep_serving(&socket, &engine, rate_limit, &stop))?;
+            let thread = thread.spawn(move || {
+                keep_serving(&socket, &engine, rate_limit, &stop);
+                drop((socket, port));
+            })?;
             server.threads.push(thread);
         }
         Ok(server)

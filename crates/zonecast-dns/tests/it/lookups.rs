@@ -1,6 +1,6 @@
 //! Our own lookups against our own server, and against nobody.
 
-use crate::harness::{Running, free_port, name};
+use crate::harness::{DEADLINE, Running, free_port, name};
 use std::net::Ipv4Addr;
 use std::time::Duration;
 use zonecast_core::RecordType;
@@ -106,6 +106,32 @@ async fn a_flood_is_answered_at_its_rate_and_tcp_stays_open() {
         assert_eq!(answer.answer.len(), 1);
     }
     limited.shutdown().await;
+}
+
+/// A server that is dropped, not shut down, goes on for a moment; who has its port next has it alone.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_port_belongs_to_one_server_at_a_time() {
+    use zonecast_dns::{Server, ServerOptions};
+    let old =
+        Running::start("old.test", "$TTL 60\n@ SOA ns1 admin 1 2 3 4 5\n@ NS ns1\n", ZoneSettings::default())
+            .await;
+    let running = Running::start("look.test", ZONE, ZoneSettings::default()).await;
+    let address = old.address();
+    drop(old);
+    let options = ServerOptions::new(address);
+    let end = std::time::Instant::now() + DEADLINE;
+    let new = loop {
+        match Server::start(running.authority.clone(), &options) {
+            Ok(server) => break server,
+            Err(error) => assert!(std::time::Instant::now() < end, "{address} is never free again: {error}"),
+        }
+        tokio::task::yield_now().await;
+    };
+    for _ in 0..200 {
+        let answer = query(address, &name("ns1.look.test"), RecordType::A, QueryOptions::default()).await;
+        assert_eq!(answer.unwrap().answer.len(), 1, "the old server answered");
+    }
+    new.shutdown().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
