@@ -93,6 +93,10 @@ async fn commit(turn: &Turn, work: &Work, story: Story) -> Result<(), StoreError
     let stored = inner.store.store_results(&turn.lease, zone, &story.results, &story.log, &story.audit);
     match stored.await {
         Ok(stored) => {
+            // The same lines that the job's log has (S2.64).
+            for (job, line) in &story.log {
+                tracing::info!(target: "zonecast::job", job, "{line}");
+            }
             for job in stored.finished_jobs {
                 super::housekeeping::job_ended(inner, &job).await?;
             }
