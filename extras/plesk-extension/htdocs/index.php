@@ -1,0 +1,4 @@
+<?php
+
+pm_Context::init('zonecast');
+(new pm_Application())->run();
