@@ -5,7 +5,7 @@
 //! at: a write whose matching was done with an older view is refused by the store, and the caller
 //! matches again (so a zone added meanwhile, on this node or another, is never missed).
 
-use crate::settings::{Managed, Matching, OnConflict, ZoneSettings};
+use crate::settings::{Managed, Matching, OnConflict, ZoneSettings, stored};
 use arc_swap::ArcSwap;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -31,6 +31,8 @@ pub struct ZoneEntry {
     pub row: ZoneRow,
     /// Its policy, read from the row.
     pub settings: ZoneSettings,
+    /// What of the stored policy is not understood.
+    pub notes: Vec<String>,
     /// What matching and planning need to know of it.
     pub zone: Zone,
     /// Its delegations, as last seen.
@@ -248,14 +250,16 @@ fn matching(entry: &ZoneEntry) -> Option<&Zone> {
 }
 
 fn entry(row: ZoneRow, connection: Arc<ConnectionEntry>) -> ZoneEntry {
-    let settings: ZoneSettings =
-        serde_json::from_value(serde_json::Value::Object(row.settings.clone())).unwrap_or_default();
+    let (settings, notes) = stored::read::<ZoneSettings>(&row.settings);
+    for note in &notes {
+        tracing::warn!(zone = %row.name, "the policy of zone {}: {note}", row.id);
+    }
     let zone = core_zone(&row, &settings);
     let server = |server: &Name| RecordData::single_name(RecordType::NS, server);
     let delegated: Vec<(&Name, RecordData)> =
         row.cuts.iter().map(|(cut, name)| (cut, server(name))).collect();
     let cuts = Cuts::new(&row.name, delegated.iter().map(|(cut, server)| (*cut, server)));
-    ZoneEntry { row, settings, zone, cuts, connection }
+    ZoneEntry { row, settings, notes, zone, cuts, connection }
 }
 
 fn core_zone(row: &ZoneRow, settings: &ZoneSettings) -> Zone {

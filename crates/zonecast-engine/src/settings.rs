@@ -1,9 +1,11 @@
 //! What an operator can say about one zone, beside the provider's own fields; and about one domain.
 //!
-//! Stored as JSON in its row; unknown keys are refused with the field's name. Defaults are the
-//! rules of design section 4, so an empty object is a sensible zone.
+//! Stored as JSON in its row; unknown keys are refused with the field's name, and one that is stored
+//! nevertheless is kept and said ([`stored`]). Defaults are the rules of design section 4, so an empty
+//! object is a sensible zone.
 
 mod domain;
+pub mod stored;
 
 pub use domain::{DomainOptions, SoaWish};
 

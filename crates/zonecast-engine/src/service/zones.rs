@@ -121,7 +121,7 @@ fn view_of(app: &App, zone: &ZoneEntry) -> ZoneView {
         updated_at: time(zone.row.updated_at),
         version: zone.row.version,
         conflicts: None,
-        notes: Vec::new(),
+        notes: zone.notes.clone(),
     }
 }
 
@@ -170,7 +170,9 @@ pub async fn patch(
     }
     errors.into_result(())?;
     let notes = store_patch(app, caller, &zone, row, connection, embedded).await?;
-    Ok(ZoneView { notes, ..get(app, id)? })
+    let mut zone = get(app, id)?;
+    zone.notes.extend(notes);
+    Ok(zone)
 }
 
 fn refuse_moves(form: &ZoneForm, zone: &ZoneEntry, errors: &mut Errors) {

@@ -1,13 +1,13 @@
 //! What a domain carries beside its records.
 
-use super::Managed;
+use super::{Managed, stored};
 use serde::{Deserialize, Serialize};
 use zonecast_core::{Name, RecordData, RecordType};
 use zonecast_store::DomainRow;
 
 /// Stored as JSON in the domain's row; an empty object is a plain domain.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[serde(default, deny_unknown_fields)]
 pub struct DomainOptions {
     /// Connections at which the domain's zone is made where it is missing.
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -41,16 +41,19 @@ pub struct SoaWish {
 }
 
 impl DomainOptions {
-    /// The options of a stored domain; what a later version wrote and this one does not know is left out.
+    /// The options of a stored domain.
     pub fn of(row: &DomainRow) -> DomainOptions {
-        serde_json::from_value(serde_json::Value::Object(row.options.clone())).unwrap_or_default()
+        stored::read(&row.options).0
     }
 
-    /// Puts them into a row.
+    /// What of a stored domain is not understood.
+    pub fn notes(row: &DomainRow) -> Vec<String> {
+        stored::read::<DomainOptions>(&row.options).1
+    }
+
+    /// Puts them into a row; what stands there and is not understood stays.
     pub fn store(&self, row: &mut DomainRow) {
-        if let Ok(serde_json::Value::Object(options)) = serde_json::to_value(self) {
-            row.options = options;
-        }
+        row.options = stored::over(&row.options, self);
     }
 }
 

@@ -173,10 +173,14 @@ async fn key(client: &Client) -> Finding {
 
 async fn zones(client: &Client) -> Finding {
     let step = "zones";
-    let rows = match client.list(Call::get("zones")).await {
-        Ok(rows) => rows,
-        Err(error) => return warn(step, error.to_string(), "look at the daemon's log"),
-    };
+    match client.list(Call::get("zones")).await {
+        Ok(rows) => standing(step, &rows),
+        Err(error) => warn(step, error.to_string(), "look at the daemon's log"),
+    }
+}
+
+/// How the zones stand, as the API lists them.
+fn standing(step: &'static str, rows: &[Value]) -> Finding {
     let ill: Vec<String> = rows
         .iter()
         .filter(|row| text_at(row, "/state") != "ok")
@@ -184,7 +188,15 @@ async fn zones(client: &Client) -> Finding {
             format!("{} {}: {}", text_at(row, "/name"), text_at(row, "/state"), text_at(row, "/last_error"))
         })
         .collect();
+    let noted = |row: &Value| {
+        let notes = row["notes"].as_array().into_iter().flatten().filter_map(Value::as_str);
+        notes.map(|note| format!("{}: {note}", text_at(row, "/name"))).collect::<Vec<_>>()
+    };
+    let notes: Vec<String> = rows.iter().flat_map(noted).collect();
     match (rows.len(), ill.as_slice()) {
+        (_, []) if !notes.is_empty() => {
+            warn(step, notes.join("; "), "zonecast zone show ZONE; update Zonecast, or set the field anew")
+        }
         (0, _) => warn(
             step,
             "no zone is configured, so nothing is written anywhere",
@@ -322,4 +334,18 @@ fn print(out: &Output, findings: &[Finding]) -> Result<(), Failure> {
         });
         lines.collect::<Vec<_>>().join("\n")
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_zone_with_a_note_is_warned_of() {
+        let zone = json!({ "name": "example.com", "state": "ok" });
+        assert_eq!(standing("zones", std::slice::from_ref(&zone)).result, "ok");
+        let noted = json!({ "name": "example.net", "state": "ok", "notes": ["\"x\" is stored"] });
+        let found = standing("zones", &[zone, noted]);
+        assert_eq!((found.result, found.message.as_str()), ("warn", "example.net: \"x\" is stored"));
+    }
 }

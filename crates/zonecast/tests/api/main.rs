@@ -9,6 +9,7 @@ mod doors;
 mod forms;
 mod hosts;
 mod legacy;
+mod policy;
 mod zones;
 
 use axum::Router;

@@ -225,7 +225,8 @@ fn story(
     keys: &[KeyView],
     held: &BTreeMap<i64, usize>,
 ) -> Vec<Told> {
-    let mut story: Vec<Told> = options.messages.iter().cloned().map(Told::Source).collect();
+    let source = options.messages.iter().cloned().chain(DomainOptions::notes(row));
+    let mut story: Vec<Told> = source.map(Told::Source).collect();
     if row.state == "deleting" {
         return story;
     }
