@@ -201,6 +201,7 @@ impl Db {
 
     /// One statement that writes, a transaction of its own; gives the number of rows.
     pub async fn execute(&self, sql: &Sql, args: Vec<Value>) -> Result<u64, DbError> {
+        crate::tied::check()?;
         note(&self.wrote, self.execute_alone(sql, args).await)
     }
 
@@ -249,6 +250,9 @@ impl Tx {
     }
 
     pub async fn commit(self) -> Result<(), DbError> {
+        if self.wrote.is_some() {
+            crate::tied::check()?;
+        }
         let committed = match self.begun {
             Begun::Sqlite(tx) => tx.commit().await,
             Begun::Postgres(tx) => tx.commit().await,

@@ -46,6 +46,10 @@ pub enum StoreError {
     /// A call with this idempotency key was answered already: recall that answer.
     #[error("a call with this idempotency key was answered already")]
     AlreadyAnswered,
+    /// The task's hands are tied ([`hands_tied`](crate::hands_tied)): all of it was rolled back. Owners'
+    /// writes tell what would have become of each.
+    #[error("this is a dry run: nothing was stored")]
+    DryRun(Option<Box<crate::Written>>),
     /// What the database holds cannot be read.
     #[error("the database holds something unreadable: {0}")]
     Corrupt(String),

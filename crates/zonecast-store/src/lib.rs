@@ -50,6 +50,7 @@ mod sql;
 mod stamp;
 mod statements;
 mod stats;
+mod tied;
 mod verify;
 mod zones;
 
@@ -68,3 +69,4 @@ pub use records::RecordFilter;
 pub use secrets::{KeySource, MasterKey};
 pub use stamp::ZoneMark;
 pub use stats::{Stats, ZoneStats};
+pub use tied::hands_tied;

@@ -71,6 +71,15 @@ impl OwnerRow {
             OwnerRow::Record(row) => OwnerId { kind: OwnerKind::Record, id: row.id },
         }
     }
+
+    /// What people call it.
+    pub fn name(&self) -> &Name {
+        match self {
+            OwnerRow::Host(row) => &row.fqdn,
+            OwnerRow::Domain(row) => &row.name,
+            OwnerRow::Record(row) => &row.name,
+        }
+    }
 }
 
 impl OwnerAction {
@@ -137,8 +146,12 @@ impl Store {
         if let Some(remember) = remember {
             remember.store(&mut tx, &written, now).await?;
         }
-        tx.commit().await?;
-        Ok(written)
+        match tx.commit().await {
+            Err(DbError::Store(StoreError::DryRun(_))) => {
+                Err(StoreError::DryRun(Some(written.into())).into())
+            }
+            committed => Ok(committed.map(|()| written)?),
+        }
     }
 }
 

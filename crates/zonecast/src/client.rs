@@ -186,6 +186,8 @@ pub fn escape(text: &str) -> String {
 #[derive(Clone)]
 pub struct Client {
     transport: Transport,
+    /// Every call that writes is asked for its preview.
+    dry_run: bool,
 }
 
 #[derive(Clone)]
@@ -203,12 +205,17 @@ impl Client {
             return Err(fail("the address of a daemon begins with http:// or https://".to_owned()));
         }
         let http = http_client(base.starts_with("https://")).map_err(|error| fail(chain(&error)))?;
-        Ok(Client { transport: Transport::Http { base, key: key.to_owned(), http } })
+        Ok(Client { transport: Transport::Http { base, key: key.to_owned(), http }, dry_run: false })
     }
 
     /// A client of a router in this process, calling as `caller`.
     pub fn in_process(router: axum::Router, caller: Caller) -> Client {
-        Client { transport: Transport::Router { router, caller } }
+        Client { transport: Transport::Router { router, caller }, dry_run: false }
+    }
+
+    /// The same client, whose every writing call is a dry run if `dry_run` says so.
+    pub fn dry_run(self, dry_run: bool) -> Client {
+        Client { dry_run, ..self }
     }
 
     /// Whether the work is done by this very process, so that it must not end too early.
@@ -296,6 +303,8 @@ impl Client {
     }
 
     async fn exchange(&self, call: &Call) -> Result<(StatusCode, HeaderMap, bytes::Bytes), ClientError> {
+        let dry = (self.dry_run && call.method != Method::GET).then(|| call.clone().query("dry_run", true));
+        let call = dry.as_ref().unwrap_or(call);
         match &self.transport {
             Transport::Http { base, key, http } => over_http(base, key, http, call).await,
             Transport::Router { router, caller } => {
@@ -370,14 +379,20 @@ pub struct InProcess {
 impl InProcess {
     /// Opens the store and starts the workers; `source` is the door that the audit names.
     pub async fn open(config: Config, source: &'static str) -> anyhow::Result<InProcess> {
+        let own = Box::pin(InProcess::look(config, source)).await?;
+        crate::service::orchestrator::add_missing(&own.app).await?;
+        own.app.engine.start();
+        Ok(own)
+    }
+
+    /// The same without workers, so that nothing is done that nobody asked for: for a dry run.
+    pub async fn look(config: Config, source: &'static str) -> anyhow::Result<InProcess> {
         let app = Box::pin(daemon::open(config)).await?;
-        crate::service::orchestrator::add_missing(&app).await?;
         let loopback = ServerOptions::new(([127, 0, 0, 1], 0).into());
         let server = Server::start(app.authority.clone(), &loopback).ok();
         if let Some(server) = &server {
             app.engine.serve_at(server.local_addr());
         }
-        app.engine.start();
         Ok(InProcess { app, server, source })
     }
 

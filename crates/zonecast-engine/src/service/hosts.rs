@@ -39,28 +39,6 @@ pub async fn register(app: &App, caller: &Caller, body: &Value) -> Result<Work<H
     Ok(Work { job_id, data: get(app, id).await? })
 }
 
-/// What registering would do, without doing it.
-pub async fn plan_register(app: &App, body: &Value) -> Result<super::plan::PlanView, Problem> {
-    let view = app.catalog.view();
-    let row = read_new(&view, body)?;
-    let write = new_write(app, &view, row);
-    super::plan::of_writes(app, &view, &[write]).await
-}
-
-/// What a patch would do, without doing it.
-pub async fn plan_patch(app: &App, id: i64, body: &Value) -> Result<super::plan::PlanView, Problem> {
-    let view = app.catalog.view();
-    let old = current(app, id).await?;
-    let mut new = old.clone();
-    let mut errors = Errors::default();
-    HostForm::read(Form::body(body)?, &mut errors).over(&mut new, &view, &mut errors);
-    errors.into_result(())?;
-    let held = app.store.claims_of(OwnerId { kind: OwnerKind::Host, id }, false).await?;
-    let held: Vec<NewClaim> = held.into_iter().map(write::as_new).collect();
-    let write = changed_write(app, &view, &old, new, &held);
-    super::plan::of_writes(app, &view, &[write]).await
-}
-
 fn read_new(view: &View, body: &Value) -> Result<HostRow, Problem> {
     let mut errors = Errors::default();
     let form = HostForm::read(Form::body(body)?, &mut errors);

@@ -13,6 +13,7 @@ pub mod connections;
 pub mod dnssec;
 pub mod domains;
 pub mod drift;
+pub mod dry_run;
 pub mod explain;
 pub mod forms;
 pub mod forms_domains;

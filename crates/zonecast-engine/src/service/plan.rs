@@ -4,10 +4,10 @@ use super::touch::touched;
 use super::zones::entry;
 use crate::app::App;
 use crate::catalog::{View, ZoneEntry};
-use crate::problem::Problem;
+use crate::problem::{FieldProblem, Problem};
 use crate::sync::{Wanted, desired_in_zone};
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 use utoipa::ToSchema;
 use zonecast_core::claim::{Claim, Owner, OwnerKind as CoreKind};
@@ -36,6 +36,9 @@ pub struct PlanView {
     pub empty: bool,
     /// Zone by zone.
     pub zones: Vec<ZonePlanView>,
+    /// What of the call this plan leaves out, and why.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub left_out: Vec<FieldProblem>,
 }
 
 /// A plan for one zone.
@@ -127,8 +130,28 @@ impl ZonePlanView {
 /// Claims to be looked at as if they were stored already.
 #[derive(Default)]
 struct Supposed {
-    without: Option<OwnerId>,
-    plus: Vec<NewClaim>,
+    without: BTreeSet<Owner>,
+    /// By zone and name; their ids are their order, as if after all that are stored.
+    plus: BTreeMap<(i64, Name), Vec<Claim>>,
+}
+
+impl Supposed {
+    fn write(&mut self, view: &View, write: &OwnerWrite) {
+        let owner = write.row.owner();
+        let owner = Owner { kind: core_kind(owner.kind), id: owner.id };
+        if owner.id > 0 {
+            self.without.insert(owner);
+        }
+        for (claim, id) in write.claims.iter().zip(1..) {
+            for place in view.index.placements(&claim.name, claim.data.rtype()) {
+                if claim.zone_id.is_none_or(|only| only == place.zone.id.0) {
+                    let (data, ttl, zone) = (place.data(&claim.data), claim.ttl, claim.zone_id.map(ZoneId));
+                    let here = self.plus.entry((place.zone.id.0, place.name.clone())).or_default();
+                    here.push(Claim { id, owner, name: place.name, data, ttl, zone });
+                }
+            }
+        }
+    }
 }
 
 /// What writes that are not stored would do.
@@ -139,9 +162,7 @@ pub async fn of_writes(app: &App, view: &View, writes: &[OwnerWrite]) -> Result<
         for (zone, name) in &write.touched {
             names.entry(*zone).or_default().push(name.clone());
         }
-        let owner = write.row.owner();
-        supposed.without = (owner.id > 0).then_some(owner);
-        supposed.plus.extend(write.claims.iter().cloned());
+        supposed.write(view, write);
     }
     over(app, view, names, &supposed).await
 }
@@ -245,22 +266,14 @@ async fn read(zone: &ZoneEntry, names: &[Name]) -> Result<Observed, String> {
 
 /// What would be wanted if the supposed claims stood.
 fn suppose(app: &App, view: &View, zone: &ZoneEntry, wanted: Wanted, supposed: &Supposed) -> Wanted {
-    if supposed.without.is_none() && supposed.plus.is_empty() {
+    if supposed.without.is_empty() && supposed.plus.is_empty() {
         return wanted;
     }
-    let owner = supposed.without.unwrap_or(OwnerId { kind: OwnerKind::Host, id: 0 });
-    let owner = Owner { kind: core_kind(owner.kind), id: owner.id };
-    let mut claims: Vec<Claim> = wanted.claims.into_iter().filter(|claim| claim.owner != owner).collect();
+    let stays = |claim: &Claim| !supposed.without.contains(&claim.owner);
+    let mut claims: Vec<Claim> = wanted.claims.into_iter().filter(stays).collect();
     let newest = claims.iter().map(|claim| claim.id).max().unwrap_or(0);
-    for (claim, id) in supposed.plus.iter().zip(newest + 1..) {
-        for place in view.index.placements(&claim.name, claim.data.rtype()) {
-            let bound_elsewhere = claim.zone_id.is_some_and(|only| only != zone.row.id);
-            if place.zone.id.0 == zone.row.id && place.name == wanted.name && !bound_elsewhere {
-                let (data, ttl, zone) = (place.data(&claim.data), claim.ttl, claim.zone_id.map(ZoneId));
-                claims.push(Claim { id, owner, name: place.name, data, ttl, zone });
-            }
-        }
-    }
+    let plus = supposed.plus.get(&(zone.row.id, wanted.name.clone())).into_iter().flatten();
+    claims.extend(plus.map(|claim| Claim { id: newest + claim.id, ..claim.clone() }));
     let capabilities = match &zone.connection.provider {
         Ok(provider) => provider.capabilities(),
         Err(_) => Capabilities::unlimited(),

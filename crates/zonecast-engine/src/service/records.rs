@@ -125,16 +125,6 @@ fn new_write(view: &View, row: RecordRow) -> OwnerWrite {
     OwnerWrite { row: OwnerRow::Record(row), action: OwnerAction::Insert, claims, touched }
 }
 
-/// What adding it would do.
-pub async fn plan_create(app: &App, body: &Value) -> Result<super::plan::PlanView, Problem> {
-    let view = app.catalog.view();
-    let mut errors = Errors::default();
-    let row = RecordForm::read(Form::body(body)?, &mut errors).into_new(&mut errors);
-    check_zone(&row, &view, &mut errors);
-    let row = errors.into_result(row)?;
-    super::plan::of_writes(app, &view, &[new_write(&view, row)]).await
-}
-
 fn check_zone(row: &RecordRow, view: &View, errors: &mut Errors) {
     let Some(id) = row.zone_id else { return };
     match view.zone(id) {

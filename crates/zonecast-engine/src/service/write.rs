@@ -83,6 +83,9 @@ pub async fn many(
         let writes = build(&view)?;
         match store(app, wish, &writes, view.epoch).await {
             Err(StoreError::StaleEpoch { .. }) => view = app.catalog.reload().await?,
+            Err(StoreError::DryRun(Some(written))) => {
+                return super::dry_run::end(app, &view, writes, *written).await;
+            }
             Err(error) => return Err(error.into()),
             Ok(written) => {
                 app.engine.wake();

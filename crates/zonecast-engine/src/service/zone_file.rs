@@ -203,7 +203,9 @@ pub async fn import(app: &App, caller: &Caller, id: i64, text: &str) -> Result<W
     let mut rows: Vec<(RecordRow, OwnerAction)> = Vec::new();
     for set in file.rrsets {
         if let Some(reason) = passed_over(&zone.row.name, &set) {
-            view.skipped.push(format!("{} {}: {reason}", set.name, set.rtype));
+            let message = format!("{} {}: {reason}", set.name, set.rtype);
+            view.skipped.push(message.clone());
+            super::dry_run::leave_out([FieldProblem { field: "/zone_file".to_owned(), message }]);
             continue;
         }
         match known.get(&(set.name.clone(), set.rtype)) {

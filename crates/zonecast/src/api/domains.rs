@@ -1,7 +1,7 @@
 //! `/domains`, and `/plesk`, the door behind `zonecast plesk`.
 
 use super::ApiState;
-use super::extract::{Body, Ctx, Id, IfMatch, Limit, OptionalBody, Query, Wait, WorkQuery};
+use super::extract::{Body, Ctx, Id, IfMatch, Limit, OptionalBody, Query, RemoveQuery, Wait, WorkQuery};
 use super::reply::{self, Answer, ListAnswer, Refusal, WithJob, answer_work};
 use crate::service::domains::{self, DomainView, ListDomains};
 use crate::service::forms_domains::{AddressChangeBody, DomainBody, RenameBody, TemplateBody};
@@ -58,9 +58,6 @@ async fn list(ctx: Ctx, Query(query): Query<DomainsQuery>) -> Result<Response, R
 #[utoipa::path(post, path = "/domains", tag = "domains", params(WorkQuery), request_body = DomainBody,
     responses((status = 202, body = Answer<WithJob<DomainView>>), (status = 200, body = Answer<WithJob<DomainView>>)))]
 async fn add(ctx: Ctx, Query(query): Query<WorkQuery>, Body(body): Body) -> Result<Response, Refusal> {
-    if query.dry_run {
-        return Ok(reply::ok(domains::plan_create(&ctx, &body).await?));
-    }
     let work = domains::create(&ctx, &ctx.caller, &body).await?;
     let id = work.data.id;
     answer_work(&ctx, &query, work, || async { domains::get(&ctx, id).await }).await
@@ -90,19 +87,6 @@ async fn change(
     answer_work(&ctx, &query, work, || async { domains::get(&ctx, id).await }).await
 }
 
-/// How a domain goes.
-#[derive(Debug, Default, serde::Deserialize, utoipa::IntoParams)]
-#[serde(default, deny_unknown_fields)]
-#[into_params(parameter_in = Query)]
-struct RemoveQuery {
-    /// Wait so long for the job.
-    #[param(value_type = Option<String>)]
-    wait: Option<Wait>,
-    /// Let it go at once, even where its records could not be taken out.
-    #[param(value_type = Option<bool>)]
-    forget: bool,
-}
-
 /// Withdraws all records of a domain.
 #[utoipa::path(delete, path = "/domains/{id}", tag = "domains", params(("id" = i64, Path), RemoveQuery),
     responses((status = 202, body = Answer<WithJob<DomainView>>), (status = 200, body = Answer<WithJob<DomainView>>)))]
@@ -113,9 +97,8 @@ async fn remove(
     IfMatch(expected): IfMatch,
 ) -> Result<Response, Refusal> {
     let work = domains::remove(&ctx, &ctx.caller, id, query.forget, expected).await?;
-    let query = WorkQuery { wait: query.wait, dry_run: false };
     let gone = DomainView { state: "deleted".to_owned(), ..work.data.clone() };
-    answer_work(&ctx, &query, work, || async {
+    answer_work(&ctx, &query.work(), work, || async {
         match domains::get(&ctx, id).await {
             Err(problem) if problem.status == 404 => Ok(gone),
             found => found,

@@ -206,6 +206,29 @@ pub struct WorkQuery {
     pub dry_run: bool,
 }
 
+/// Parameters of a call that removes an owner.
+#[derive(Clone, Debug, Default, serde::Deserialize, utoipa::IntoParams)]
+#[serde(default, deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct RemoveQuery {
+    /// Wait so long for the job.
+    #[param(value_type = Option<String>)]
+    pub wait: Option<Wait>,
+    /// Let it go at once, even where its records could not be taken out.
+    #[param(value_type = Option<bool>)]
+    pub forget: bool,
+    /// Remove nothing; give the plan.
+    #[param(value_type = Option<bool>)]
+    pub dry_run: bool,
+}
+
+impl RemoveQuery {
+    /// What it has in common with other work.
+    pub fn work(&self) -> WorkQuery {
+        WorkQuery { wait: self.wait, dry_run: self.dry_run }
+    }
+}
+
 /// How long to wait.
 #[derive(Clone, Copy, Debug)]
 pub struct Wait(pub Duration);

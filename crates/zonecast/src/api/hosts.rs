@@ -1,7 +1,9 @@
 //! `/hosts`.
 
 use super::ApiState;
-use super::extract::{Body, Ctx, Id, IfMatch, Limit, OptionalBody, Query, Steps, WorkQuery, id as read_id};
+use super::extract::{
+    Body, Ctx, Id, IfMatch, Limit, OptionalBody, Query, RemoveQuery, Steps, WorkQuery, id as read_id,
+};
 use super::reply::{self, Answer, ListAnswer, Refusal, WithJob, answer_work};
 use crate::problem::Problem;
 use crate::service::forms_schema::{HostBody, HostBulkBody, HostPatchBody, ReverseNameBody, SyncBody};
@@ -61,9 +63,6 @@ async fn list(ctx: Ctx, Query(query): Query<HostsQuery>) -> Result<Response, Ref
 #[utoipa::path(post, path = "/hosts", tag = "hosts", params(WorkQuery), request_body = HostBody,
     responses((status = 202, body = Answer<WithJob<HostView>>), (status = 200, body = Answer<WithJob<HostView>>)))]
 async fn register(ctx: Ctx, Query(query): Query<WorkQuery>, Body(body): Body) -> Result<Response, Refusal> {
-    if query.dry_run {
-        return Ok(reply::ok(hosts::plan_register(&ctx, &body).await?));
-    }
     let work = hosts::register(&ctx, &ctx.caller, &body).await?;
     let id = work.data.id;
     answer_work(&ctx, &query, work, || async { hosts::get(&ctx, id).await }).await
@@ -102,24 +101,8 @@ async fn change(
     IfMatch(expected): IfMatch,
     Body(body): Body,
 ) -> Result<Response, Refusal> {
-    if query.dry_run {
-        return Ok(reply::ok(hosts::plan_patch(&ctx, id, &body).await?));
-    }
     let work = hosts::patch(&ctx, &ctx.caller, id, &body, expected).await?;
     answer_work(&ctx, &query, work, || async { hosts::get(&ctx, id).await }).await
-}
-
-/// Which way a host goes.
-#[derive(Debug, Default, serde::Deserialize, utoipa::IntoParams)]
-#[serde(default, deny_unknown_fields)]
-#[into_params(parameter_in = Query)]
-struct RemoveQuery {
-    /// Wait so long for the job.
-    #[param(value_type = Option<String>)]
-    wait: Option<super::extract::Wait>,
-    /// Let it go at once, even where its records could not be removed.
-    #[param(value_type = Option<bool>)]
-    forget: bool,
 }
 
 /// Removes a host and its records.
@@ -132,9 +115,8 @@ async fn remove(
     IfMatch(expected): IfMatch,
 ) -> Result<Response, Refusal> {
     let work = hosts::remove(&ctx, &ctx.caller, id, query.forget, expected).await?;
-    let query = WorkQuery { wait: query.wait, dry_run: false };
     let gone = HostView { state: "deleted".to_owned(), ..work.data.clone() };
-    answer_work(&ctx, &query, work, || async {
+    answer_work(&ctx, &query.work(), work, || async {
         match hosts::get(&ctx, id).await {
             Err(problem) if problem.status == 404 => Ok(gone),
             found => found,
@@ -171,9 +153,6 @@ async fn sync(
     Query(query): Query<WorkQuery>,
     OptionalBody(body): OptionalBody,
 ) -> Result<Response, Refusal> {
-    if query.dry_run {
-        return Ok(reply::ok(crate::service::plan::of_host(&ctx, id).await?));
-    }
     let work = hosts::sync(&ctx, &ctx.caller, id, &body).await?;
     answer_work(&ctx, &query, work, || async { hosts::get(&ctx, id).await }).await
 }

@@ -1,8 +1,8 @@
 //! The REST API: one file per resource, each handler a few lines over `service`.
 //!
 //! Nothing is decided here but how HTTP spells it. The layers, from the outside: a panic becomes a
-//! 500, every call is counted, the body is bounded, the gate lets in who has a key and a role, an
-//! `Idempotency-Key` replays, and then the route. Whatever is wrong comes back as one
+//! 500, every call is counted, the body is bounded, the gate lets in who has a key and a role, unknown
+//! query words are refused and a dry run gets its hands tied, an `Idempotency-Key` replays, and then the route. Whatever is wrong comes back as one
 //! [`Problem`]; no framework error reaches a caller.
 
 mod audit;
@@ -22,6 +22,7 @@ mod openapi;
 mod pools;
 mod records;
 mod reply;
+mod words;
 mod work;
 mod zones;
 
@@ -51,12 +52,15 @@ pub fn router(app: App) -> Router {
     let keys = Arc::new(gate::Keys::new(app.config.api.calls_per_second));
     let state = ApiState { app, keys };
     let (routes, spec) = OpenApiRouter::new().nest("/api/v1", resources()).split_for_parts();
+    let spec = openapi::finish(spec);
+    let words = words::Words::of(&spec);
     routes
         .merge(health::routes())
         .merge(openapi::routes(spec))
         .fallback(no_route)
         .method_not_allowed_fallback(no_method)
         .layer(from_fn_with_state(state.clone(), idempotency::replay))
+        .layer(from_fn_with_state(words, words::guard))
         .layer(from_fn_with_state(state.clone(), gate::guard))
         .layer(DefaultBodyLimit::max(limit))
         .layer(axum::middleware::from_fn(health::count))

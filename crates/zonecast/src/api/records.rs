@@ -1,7 +1,7 @@
 //! `/records`, and `/dns/records`: everything desired (S5.23-25).
 
 use super::ApiState;
-use super::extract::{Body, Ctx, Id, IfMatch, Limit, Query, Wait, WorkQuery};
+use super::extract::{Body, Ctx, Id, IfMatch, Limit, Query, RemoveQuery, WorkQuery};
 use super::reply::{self, Answer, ListAnswer, Refusal, WithJob, answer_work};
 use crate::app::App;
 use crate::service::forms_schema::{RecordBody, RecordPatchBody};
@@ -57,9 +57,6 @@ async fn list(ctx: Ctx, Query(query): Query<RecordsQuery>) -> Result<Response, R
 #[utoipa::path(post, path = "/records", tag = "records", params(WorkQuery), request_body = RecordBody,
     responses((status = 202, body = Answer<WithJob<RecordView>>), (status = 200, body = Answer<WithJob<RecordView>>)))]
 async fn add(ctx: Ctx, Query(query): Query<WorkQuery>, Body(body): Body) -> Result<Response, Refusal> {
-    if query.dry_run {
-        return Ok(reply::ok(records::plan_create(&ctx, &body).await?));
-    }
     let work = records::create(&ctx, &ctx.caller, &body).await?;
     let id = work.data.id;
     answer_work(&ctx, &query, work, || async { records::get(&ctx, id).await }).await
@@ -89,19 +86,6 @@ async fn change(
     answer_work(&ctx, &query, work, || async { records::get(&ctx, id).await }).await
 }
 
-/// How a record goes.
-#[derive(Debug, Default, serde::Deserialize, utoipa::IntoParams)]
-#[serde(default, deny_unknown_fields)]
-#[into_params(parameter_in = Query)]
-struct RemoveQuery {
-    /// Wait so long for the job.
-    #[param(value_type = Option<String>)]
-    wait: Option<Wait>,
-    /// Let it go at once, even where it could not be taken out.
-    #[param(value_type = Option<bool>)]
-    forget: bool,
-}
-
 /// Withdraws a record.
 #[utoipa::path(delete, path = "/records/{id}", tag = "records", params(("id" = i64, Path), RemoveQuery),
     responses((status = 202, body = Answer<WithJob<RecordView>>), (status = 200, body = Answer<WithJob<RecordView>>)))]
@@ -112,9 +96,8 @@ async fn remove(
     IfMatch(expected): IfMatch,
 ) -> Result<Response, Refusal> {
     let work = records::remove(&ctx, &ctx.caller, id, query.forget, expected).await?;
-    let query = WorkQuery { wait: query.wait, dry_run: false };
     let gone = RecordView { state: "deleted".to_owned(), ..work.data.clone() };
-    answer_work(&ctx, &query, work, || async {
+    answer_work(&ctx, &query.work(), work, || async {
         match records::get(&ctx, id).await {
             Err(problem) if problem.status == 404 => Ok(gone),
             found => found,

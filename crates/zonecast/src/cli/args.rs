@@ -115,6 +115,40 @@ pub enum Command {
     Man(super::completions::ManArgs),
 }
 
+impl Command {
+    /// Whether it does something of its own beside calls of the API, which have their dry run there.
+    pub fn acts_by_itself(&self) -> bool {
+        match self {
+            Command::Quickstart(_)
+            | Command::Serve(_)
+            | Command::Plesk(_)
+            | Command::Backup(_)
+            | Command::Restore(_)
+            | Command::Bench(_)
+            | Command::Man(_) => true,
+            Command::Host(_)
+            | Command::Zone(_)
+            | Command::Domain(_)
+            | Command::Connection(_)
+            | Command::Record(_)
+            | Command::Pool(_)
+            | Command::Provider(_)
+            | Command::Job(_)
+            | Command::Audit(_)
+            | Command::Explain(_)
+            | Command::Verify(_)
+            | Command::Plan(_)
+            | Command::Doctor(_)
+            | Command::Pause(_)
+            | Command::Resume(_)
+            | Command::Approve(_)
+            | Command::Key(_)
+            | Command::Config(_)
+            | Command::Completions(_) => false,
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

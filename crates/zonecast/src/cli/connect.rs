@@ -27,10 +27,15 @@ impl Context {
         let (client, own) = match find_daemon(global).await? {
             Some(client) => (client, None),
             None => {
-                let own = InProcess::open(store_config(global)?, "cli").await?;
+                let config = store_config(global)?;
+                let own = match global.dry_run {
+                    true => Box::pin(InProcess::look(config, "cli")).await?,
+                    false => Box::pin(InProcess::open(config, "cli")).await?,
+                };
                 (own.client(), Some(own))
             }
         };
+        let client = client.dry_run(global.dry_run);
         Ok(Context { client, out, global: global.clone(), own })
     }
 

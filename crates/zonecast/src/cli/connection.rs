@@ -63,7 +63,6 @@ pub const CONNECTION: Resource = Resource {
     path: "connections",
     noun: "connection",
     name: "name",
-    plans: false,
     columns: &[
         ("ID", "/id"),
         ("NAME", "/name"),

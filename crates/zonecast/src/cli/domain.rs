@@ -123,7 +123,6 @@ const DOMAIN: Resource = Resource {
     path: "domains",
     noun: "domain",
     name: "name",
-    plans: false,
     columns: &[
         ("ID", "/id"),
         ("NAME", "/name_unicode"),

@@ -131,7 +131,6 @@ const HOST: Resource = Resource {
     path: "hosts",
     noun: "host",
     name: "fqdn",
-    plans: true,
     columns: &[
         ("ID", "/id"),
         ("NAME", "/fqdn"),

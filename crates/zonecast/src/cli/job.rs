@@ -51,7 +51,6 @@ const JOB: Resource = Resource {
     path: "jobs",
     noun: "job",
     name: "id",
-    plans: false,
     columns: &[
         ("ID", "/id"),
         ("WHAT", "/title"),

@@ -43,7 +43,6 @@ const KEY: Resource = Resource {
     path: "keys",
     noun: "key",
     name: "name",
-    plans: false,
     columns: &[
         ("ID", "/id"),
         ("NAME", "/name"),

@@ -49,6 +49,9 @@ use std::process::ExitCode;
 /// Reads the command line, does what it says, and gives the exit code of design section 6.
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
+    if cli.global.dry_run && cli.command.acts_by_itself() {
+        return Failure::Usage("this command has no dry run: nothing was done".to_owned()).report();
+    }
     if let Command::Plesk(args) = &cli.command {
         return plesk::run(args, &cli.global);
     }

@@ -62,6 +62,11 @@ fn text(out: &Output, data: &Value) -> String {
             format!("  {} {}", words.join(" "), text_at(note, "/note")).trim_end().to_owned()
         }));
     }
+    lines.extend(
+        list(data, "left_out")
+            .iter()
+            .map(|left| format!("left out: {} {}", text_at(left, "/field"), text_at(left, "/message"))),
+    );
     let count = |at: &str| text_at(data, at);
     lines.push(match data["empty"] == Value::Bool(true) {
         true => "nothing to do".to_owned(),

@@ -67,7 +67,6 @@ const POOL: Resource = Resource {
     path: "pools",
     noun: "pool",
     name: "prefix",
-    plans: false,
     columns: &[
         ("ID", "/id"),
         ("PREFIX", "/prefix"),

@@ -69,7 +69,6 @@ const RECORD: Resource = Resource {
     path: "records",
     noun: "record",
     name: "name",
-    plans: true,
     columns: &[
         ("ID", "/id"),
         ("NAME", "/name"),

@@ -15,8 +15,6 @@ pub struct Resource {
     pub noun: &'static str,
     /// The field people call it by, which is the list's filter too.
     pub name: &'static str,
-    /// Its changes can be planned without being made (`?dry_run=true`).
-    pub plans: bool,
     /// The columns of its list.
     pub columns: &'static [Column],
     /// The lines of one of them.
@@ -87,10 +85,6 @@ impl Resource {
 
     /// Sends a request that may start work, waits as asked, and prints what became of it.
     pub async fn act(&self, context: &Context, call: Call) -> Result<Done, Failure> {
-        if context.global.dry_run && !self.plans {
-            refuse_dry_run(context)?;
-        }
-        let call = if context.global.dry_run { call.query("dry_run", "true") } else { call };
         let answer = context.client.send(call).await?;
         if context.global.dry_run {
             return super::plan::print(context, &answer.data);
@@ -138,8 +132,10 @@ impl Resource {
     ) -> Result<Done, Failure> {
         let id = self.find(context, which).await?;
         let call = call(Call::delete(format!("{}/{id}", self.path)));
-        refuse_dry_run(context)?;
         let answer = context.client.send(call).await?;
+        if context.global.dry_run {
+            return super::plan::print(context, &answer.data);
+        }
         let job = wait::follow(context, &answer).await?;
         context.out.show(&answer.data, |out| {
             let sentence = wait::sentence(&answer, job.as_ref());
@@ -160,14 +156,6 @@ impl Resource {
         }
         text
     }
-}
-
-/// What the API cannot plan is refused here: a flag that is silently ignored would be a trap.
-fn refuse_dry_run(context: &Context) -> Result<(), Failure> {
-    if context.global.dry_run {
-        return Err(Failure::Usage("this command has no dry run; zonecast plan shows what waits".to_owned()));
-    }
-    Ok(())
 }
 
 /// Names are compared as DNS does: without case and final dot.

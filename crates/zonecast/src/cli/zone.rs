@@ -151,7 +151,6 @@ pub const ZONE: Resource = Resource {
     path: "zones",
     noun: "zone",
     name: "name",
-    plans: false,
     columns: &[
         ("ID", "/id"),
         ("ZONE", "/name"),
@@ -189,15 +188,11 @@ const IMPORT: Resource = Resource {
     ..ZONE
 };
 
-/// A zone that is being added: that can be tried first (`--dry-run`).
-const NEW_ZONE: Resource = Resource { plans: true, ..ZONE };
-
 /// Differences, only ever listed.
 const DRIFT: Resource = Resource {
     path: "drift",
     noun: "difference",
     name: "name",
-    plans: false,
     columns: &[
         ("ZONE", "/zone"),
         ("PROVIDER", "/provider"),
@@ -214,7 +209,7 @@ const DRIFT: Resource = Resource {
 pub async fn run(args: ZoneArgs, context: &Context) -> Result<Done, Failure> {
     match args.command {
         ZoneCommand::Add(args) => {
-            NEW_ZONE.act(context, Call::post("zones", add_body(&args, context).await?)).await
+            ZONE.act(context, Call::post("zones", add_body(&args, context).await?)).await
         }
         ZoneCommand::List { provider } => {
             ZONE.list(context, Call::get("zones").query_opt("provider", provider)).await
@@ -350,6 +345,11 @@ async fn export(context: &Context, zone: &str, file: Option<&Path>) -> Result<Do
     let data = context.client.send(call).await?.data;
     let text = text_at(&data, "/zone_file");
     match file {
+        Some(_) if context.global.dry_run => {
+            return Err(Failure::Usage(
+                "with --dry-run no file is written: leave it out to see it".to_owned(),
+            ));
+        }
         Some(path) => std::fs::write(path, text)?,
         None => context.out.print(text.trim_end()),
     }

@@ -6,6 +6,7 @@
 mod backup;
 mod bench;
 mod doors;
+mod dry_run;
 mod forms;
 mod hosts;
 mod legacy;
@@ -26,7 +27,7 @@ pub struct Site {
     pub app: App,
     pub router: Router,
     pub key: String,
-    _folder: tempfile::TempDir,
+    folder: tempfile::TempDir,
 }
 
 /// What came back.
@@ -63,7 +64,12 @@ impl Site {
         let app = zonecast::daemon::open(config).await.unwrap();
         app.engine.start();
         let key = keys::create(&app, "admin", "admin", None).await.unwrap();
-        Site { router: zonecast::api::router(app.clone()), app, key, _folder: folder }
+        Site { router: zonecast::api::router(app.clone()), app, key, folder }
+    }
+
+    /// Where it keeps its database.
+    pub fn folder(&self) -> &std::path::Path {
+        self.folder.path()
     }
 
     pub async fn send(&self, request: Request<Body>) -> Reply {

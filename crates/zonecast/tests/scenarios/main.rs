@@ -6,6 +6,7 @@ mod carry;
 mod crash;
 mod daemon;
 mod dark;
+mod dry_run;
 mod foreign;
 mod handover;
 mod heal;

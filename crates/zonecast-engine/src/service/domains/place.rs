@@ -6,9 +6,9 @@
 
 use crate::app::App;
 use crate::catalog::{ConnectionEntry, View, ZoneEntry};
-use crate::problem::Problem;
-use crate::service::Caller;
+use crate::problem::{FieldProblem, Problem};
 use crate::service::write::audit;
+use crate::service::{Caller, dry_run};
 use crate::settings::DomainOptions;
 use crate::settings::{Managed, ZoneSettings};
 use serde_json::{Map, Value, json};
@@ -103,6 +103,12 @@ async fn add(
         Ok(_) => Ok(true),
         // Somebody was faster, or it is there by way of another connection: it is there.
         Err(StoreError::Constraint { .. }) => Ok(true),
+        Err(StoreError::DryRun(_)) => {
+            let at = &connection.row.name;
+            let message = format!("the zone {} would be made at {at}, with all of it inside", row.name);
+            dry_run::leave_out([FieldProblem { field: "/create_at".to_owned(), message }]);
+            Ok(false)
+        }
         Err(error) => Err(error.into()),
     }
 }
@@ -133,8 +139,11 @@ async fn manage(
     let apex = options.manage_ns_soa && !manage_ns_soa;
     if !full && !apex {
         if options.managed == Managed::Full && zone.row.listed_at != Some(0) {
-            app.store.zone_listed(zone.row.id, 0, &zone.row.cuts).await?;
-            return Ok(true);
+            let listed = app.store.zone_listed(zone.row.id, 0, &zone.row.cuts).await;
+            return match listed {
+                Err(StoreError::DryRun(_)) => Ok(false),
+                listed => Ok(listed.map(|_| true)?),
+            };
         }
         return Ok(false);
     }
@@ -144,6 +153,11 @@ async fn manage(
     let line = audit(caller, "zone.set", format!("zone:{}", row.id));
     match app.store.update_zone(&row, &[line]).await {
         Ok(_) => Ok(true),
+        Err(StoreError::DryRun(_)) => {
+            let message = format!("the policy of zone {} would become {:?}", row.id, row.settings);
+            dry_run::leave_out([FieldProblem { field: "/managed".to_owned(), message }]);
+            Ok(false)
+        }
         Err(StoreError::Changed { .. }) => {
             app.catalog.reload().await?;
             Err(Problem::new(503, "the zone is being changed by somebody else; please try again"))

@@ -73,13 +73,6 @@ pub async fn create(app: &App, caller: &Caller, body: &Value) -> Result<Work<Dom
     insert(app, &wish, row).await
 }
 
-/// What adding it would do to the zones there are.
-pub async fn plan_create(app: &App, body: &Value) -> Result<crate::service::plan::PlanView, Problem> {
-    let row = read_new(body)?;
-    let view = app.catalog.view();
-    crate::service::plan::of_writes(app, &view, &[new_write(&view, row)]).await
-}
-
 fn read_new(body: &Value) -> Result<DomainRow, Problem> {
     let mut errors = Errors::default();
     let row = DomainForm::read(Form::body(body)?, None, &mut errors).into_new(&mut errors);
