@@ -187,7 +187,7 @@ impl Store {
     /// Lets the database look at every statement of this crate; gives how many there are.
     pub async fn check_statements(&self) -> Result<usize, StoreError> {
         use sqlx::Executor as _;
-        let texts = crate::statements::all(self.db().is_sqlite());
+        let texts = crate::statements::all(self.db().is_sqlite(), 2);
         let count = texts.len();
         for (name, text) in texts {
             let text = AssertSqlSafe(text);

@@ -72,7 +72,7 @@ pub(crate) const fn either(texts: &[&'static str]) -> &'static str {
 
 /// How many rows one SQLite statement takes; a rest is cut into the next smaller sizes, so that the
 /// statement cache holds five texts and not one per size.
-const SIZES: [usize; 5] = [256, 64, 16, 4, 1];
+pub(crate) const SIZES: [usize; 5] = [256, 64, 16, 4, 1];
 
 impl Bulk {
     /// The largest prepared size that `rows` fill.
