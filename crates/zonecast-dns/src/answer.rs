@@ -94,8 +94,7 @@ impl Engine {
             }
         };
         if query.opcode != 0 {
-            header_only(message, Rcode::NotImp, out);
-            return Response::Answer { proven: false };
+            return not_implemented(&query, zones, scratch, out);
         }
         key_of_wire(query.name, &mut scratch.key);
         let zone = find_zone(zones, &scratch.key, query.qtype);
@@ -132,6 +131,24 @@ impl Response {
     /// An empty buffer is no answer.
     fn of(out: &[u8], proven: bool) -> Response {
         if out.is_empty() { Response::Drop } else { Response::Answer { proven } }
+    }
+}
+
+/// NOTIMP with the header alone; signed where an UPDATE is signed by its zone's key (RFC 8945 section 5.3),
+/// so that the client can believe it.
+fn not_implemented(query: &Query<'_>, zones: &Zones, scratch: &mut Scratch, out: &mut Vec<u8>) -> Response {
+    header_only(query.message, Rcode::NotImp, out);
+    key_of_wire(query.name, &mut scratch.key);
+    match check_signature(query, deepest(zones, &scratch.key)) {
+        Ok(mut signer) => {
+            let proven = signer.is_signed();
+            signer.sign(out);
+            Response::of(out, proven)
+        }
+        Err(error) => {
+            *out = error;
+            Response::of(out, false)
+        }
     }
 }
 
@@ -225,8 +242,14 @@ struct Walk<'w> {
 impl<'w> Walk<'w> {
     fn answer(&mut self, reply: &mut Reply<'_>) {
         reply.set_authoritative(true);
-        let mut seen: [*const Node; LINKS_MAX] = [std::ptr::null(); LINKS_MAX];
+        let mut names = [(0, 0); LINKS_MAX];
+        let mut dnames: [*const Node; LINKS_MAX] = [std::ptr::null(); LINKS_MAX];
         for link in 0..LINKS_MAX {
+            if self.was_at(&names[..link], reply) {
+                // A loop: whoever asks has all of it already.
+                return;
+            }
+            names[link] = (self.at, self.len);
             let zone = self.zone;
             let target = match zone.find(&mut self.scratch.key, self.qtype) {
                 Found::Cut(node) => {
@@ -239,22 +262,26 @@ impl<'w> Walk<'w> {
                     reply.set_rcode(Rcode::NxDomain);
                     return self.negative(reply);
                 }
-                Found::Dname(node) if !seen.contains(&(node as *const Node)) => {
-                    seen[link] = node;
-                    self.dname(node, reply)
+                Found::Dname(node) => {
+                    let is_new = !dnames.contains(&(node as *const Node));
+                    dnames[link] = node;
+                    self.dname(node, is_new, reply)
                 }
-                Found::Exact(node) | Found::Wildcard(node) if !seen.contains(&(node as *const Node)) => {
-                    seen[link] = node;
-                    self.data(node, reply)
-                }
-                // A loop: whoever asks has all of it already.
-                Found::Dname(_) | Found::Exact(_) | Found::Wildcard(_) => return,
+                Found::Exact(node) | Found::Wildcard(node) => self.data(node, reply),
             };
             match target {
                 Some((at, len)) if !reply.is_truncated() && self.go_to(at, len, reply) => {}
                 _ => return,
             }
         }
+    }
+
+    /// Whether the current name was met before. Names are compared, not what was found at them: a wildcard
+    /// and a DNAME stand for many.
+    fn was_at(&self, names: &[(usize, usize)], reply: &Reply<'_>) -> bool {
+        let wire = |at: usize, len: usize| reply.buffer.get(at..at + len).unwrap_or_default();
+        let here = wire(self.at, self.len);
+        names.iter().any(|(at, len)| *len == self.len && wire(*at, *len).eq_ignore_ascii_case(here))
     }
 
     /// Moves on to a name in the message; false when it is not within the zone.
@@ -284,11 +311,14 @@ impl<'w> Walk<'w> {
         Some((reply.buffer.len().checked_sub(target)?, target))
     }
 
-    /// The DNAME and the CNAME it stands for here (RFC 6672 section 3.1).
-    fn dname(&mut self, node: &Node, reply: &mut Reply<'_>) -> Option<(usize, usize)> {
+    /// The DNAME, unless the answer has it already, and the CNAME it stands for here (RFC 6672 section 3.1).
+    /// Who asks for the CNAME has it then.
+    fn dname(&mut self, node: &Node, is_new: bool, reply: &mut Reply<'_>) -> Option<(usize, usize)> {
         let set = node.get(RecordType::DNAME)?;
         let owner_len = wire_len(node.key());
-        reply.push_set(Section::Answer, self.at + self.len - owner_len, set);
+        if is_new {
+            reply.push_set(Section::Answer, self.at + self.len - owner_len, set);
+        }
         let target = &mut self.scratch.target;
         target.clear();
         target.extend_from_slice(reply.buffer.get(self.at..self.at + self.len - owner_len)?);
@@ -300,7 +330,8 @@ impl<'w> Walk<'w> {
         let mut record = Vec::with_capacity(10 + target.len());
         crate::node::push_record(&mut record, [], RecordType::CNAME, set.ttl(), target);
         reply.push_record(Section::Answer, self.at, &record);
-        Some((reply.buffer.len().checked_sub(target.len())?, target.len()))
+        let at = reply.buffer.len().checked_sub(target.len())?;
+        (self.qtype != RecordType::CNAME).then_some((at, target.len()))
     }
 
     /// The SOA record in the authority section: how long "no" may be believed.

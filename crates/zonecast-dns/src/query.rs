@@ -10,6 +10,7 @@ pub(crate) const HEADER: usize = 12;
 const TYPE_OPT: u16 = 41;
 const TYPE_TSIG: u16 = 250;
 const OPTION_COOKIE: u16 = 10;
+const OPCODE_UPDATE: u8 = 5;
 
 /// A message that asks for something.
 #[derive(Debug)]
@@ -67,6 +68,10 @@ impl<'a> Query<'a> {
         if opcode == 0 {
             query.read_question().and_then(|()| query.read_records()).ok_or(Unreadable::Damaged)?;
         }
+        if opcode == OPCODE_UPDATE {
+            // Not carried out yet, so what else is wrong with it does not matter.
+            query.has_tsig = query.read_question().and_then(|()| query.ends_with_tsig()).unwrap_or(false);
+        }
         Ok(query)
     }
 
@@ -86,6 +91,16 @@ impl<'a> Query<'a> {
         self.class = u16::from_be_bytes([fixed[2], fixed[3]]);
         self.question_end = end + 4;
         Some(())
+    }
+
+    fn ends_with_tsig(&self) -> Option<bool> {
+        let records: usize = (1..4).map(|section| usize::from(count(self.message, section))).sum();
+        let (mut at, mut last) = (self.question_end, 0);
+        for _ in 0..records {
+            let record = Record::read(self.message, at)?;
+            (at, last) = (record.end, record.rtype);
+        }
+        Some(at == self.message.len() && last == TYPE_TSIG && count(self.message, 3) > 0)
     }
 
     fn read_records(&mut self) -> Option<()> {

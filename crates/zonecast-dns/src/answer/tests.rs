@@ -135,18 +135,23 @@ impl Model {
             if !self.has_data(&source) {
                 return no_data(seen, if self.exists(&source) { 0 } else { 3 });
             }
-            if visited.contains(&source) {
+            if visited.contains(&here) {
                 return seen;
             }
-            visited.push(source.clone());
+            visited.push(here.clone());
             if dname.is_some() {
                 let set = self.get(&source, RecordType::DNAME).unwrap();
-                seen.answer.extend(line(set));
+                if !line(set).iter().all(|line| seen.answer.contains(line)) {
+                    seen.answer.extend(line(set));
+                }
                 let prefix = here.labels().len() - source.label_count();
                 let labels =
                     [&here.labels()[..prefix], &set.values[0].as_name().unwrap().labels()[..]].concat();
                 let target = Name::from_labels(labels.iter().map(Vec::as_slice)).unwrap();
                 seen.answer.push(format!("{here} CNAME {target}"));
+                if rtype == RecordType::CNAME {
+                    return seen;
+                }
                 here = target;
                 continue;
             }
@@ -304,4 +309,31 @@ fn the_deepest_zone_answers_but_ds_is_its_parents() {
     assert_eq!(seen(&engine, &name("x.sub.z.test"), RecordType::A).authority, ["sub.z.test SOA"]);
     let ds = seen(&engine, &name("sub.z.test"), RecordType::DS);
     assert!(ds.authoritative && ds.answer[0].starts_with("sub.z.test DS"));
+}
+
+/// An UPDATE is not carried out yet; whoever signed it by the zone's key gets an answer to believe.
+#[test]
+fn a_signed_update_gets_a_signed_answer() {
+    use crate::tsig::{TsigAlgorithm, TsigKey};
+    use crate::tsig_client::ClientSigner;
+    let key = |secret: u8| TsigKey::new(name("zk"), TsigAlgorithm::HmacSha256, vec![secret; 32]).unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    let engine = runtime.block_on(async {
+        let authority = Authority::open(Arc::new(MemoryZoneStore::default())).await.unwrap();
+        let settings = ZoneSettings { tsig_key: Some(key(1)), ..ZoneSettings::default() };
+        authority.create_zone(name("z.test"), apex_rrsets("z.test"), settings).await.unwrap();
+        Engine::new(authority).unwrap()
+    });
+    let mut update = crate::update::Update::new(name("z.test"));
+    update.require_name(&name("www.z.test"));
+    update.add(&name("www.z.test"), RecordType::A, zonecast_core::Ttl::DEFAULT, &[192, 0, 2, 1]);
+    for (secret, rcode, believed) in [(Some(1), 4, true), (Some(2), 9, false), (None, 4, true)] {
+        let mut message = update.compose(7);
+        let mut signer = ClientSigner::sign(secret.map(key).as_ref(), &mut message).unwrap();
+        let answer = ask(&engine, &message, Transport::Udp).unwrap();
+        assert_eq!((answer[3] & 15, answer[2] >> 3 & 15), (rcode, 5), "{secret:?}");
+        assert_eq!(answer[11] == 1, secret.is_some(), "a record in the additional section");
+        let mut answer = Message::from_octets(answer).unwrap();
+        assert_eq!(signer.check(&mut answer).is_ok(), believed, "{secret:?}");
+    }
 }

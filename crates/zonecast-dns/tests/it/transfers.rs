@@ -20,7 +20,7 @@ fn key() -> TsigKey {
     TsigKey::from_base64(name("zk"), TsigAlgorithm::HmacSha256, SECRET).unwrap()
 }
 
-async fn serial_at(server: SocketAddr) -> Option<Serial> {
+pub async fn serial_at(server: SocketAddr) -> Option<Serial> {
     let zone = name("x.test");
     let answer = query(server, &zone, RecordType::SOA, QueryOptions::default()).await.ok()?;
     let soa = answer.rrset(&zone, RecordType::SOA)?;
@@ -69,13 +69,13 @@ async fn follows(start: fn(&Path, u16, u16, bool) -> Command, signed: bool) {
     assert!(gone.answer.is_empty());
 }
 
-fn bind(folder: &Path, port: u16, primary: u16, signed: bool) -> Command {
+pub fn bind(folder: &Path, port: u16, primary: u16, signed: bool) -> Command {
     let by = if signed { "key zk" } else { "" };
     let from = folder.display();
     let text = format!(
         r#"key "zk" {{ algorithm hmac-sha256; secret "{SECRET}"; }};
 options {{ directory "{from}"; pid-file none; listen-on port {port} {{ 127.0.0.1; }}; listen-on-v6 {{ none; }};
-  recursion no; dnssec-validation no; session-keyfile "{from}/session.key"; }};
+  recursion no; minimal-responses yes; dnssec-validation no; session-keyfile "{from}/session.key"; }};
 controls {{ }};
 zone "x.test" {{ type secondary; file "zone"; primaries {{ 127.0.0.1 port {primary} {by}; }};
   allow-notify {{ 127.0.0.1; }}; }};"#
@@ -87,7 +87,7 @@ zone "x.test" {{ type secondary; file "zone"; primaries {{ 127.0.0.1 port {prima
     command
 }
 
-fn knot(folder: &Path, port: u16, primary: u16, signed: bool) -> Command {
+pub fn knot(folder: &Path, port: u16, primary: u16, signed: bool) -> Command {
     let by = if signed { "key: zk" } else { "" };
     let from = folder.display();
     let text = format!(
@@ -106,11 +106,11 @@ fn knot(folder: &Path, port: u16, primary: u16, signed: bool) -> Command {
     command
 }
 
-fn nsd(folder: &Path, port: u16, primary: u16, signed: bool) -> Command {
+pub fn nsd(folder: &Path, port: u16, primary: u16, signed: bool) -> Command {
     let by = if signed { "zk" } else { "NOKEY" };
     let from = folder.display();
     let text = format!(
-        "server:\n  ip-address: 127.0.0.1@{port}\n  server-count: 1\n  username: \"\"\n  zonesdir: \"{from}\"\n\
+        "server:\n  ip-address: 127.0.0.1@{port}\n  server-count: 1\n  minimal-responses: yes\n  username: \"\"\n  zonesdir: \"{from}\"\n\
          \x20 database: \"\"\n  pidfile: \"{from}/pid\"\n  xfrdfile: \"{from}/xfrd.state\"\n\
          \x20 zonelistfile: \"{from}/zone.list\"\n  xfrdir: \"{from}\"\n\
          remote-control:\n  control-enable: no\n\
