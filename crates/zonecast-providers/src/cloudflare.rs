@@ -22,6 +22,7 @@ use crate::dnssec::Signed;
 use crate::fields::{Field, Kind, Settings, no_more_to_check, normalise_url, one};
 use crate::http::{Http, canonical_endpoint};
 use crate::redact::{Redactor, url_encode};
+use crate::rest::listing::{Next, Pages};
 use crate::tls::Trust;
 use crate::{ErrorClass, Outcome, Provider, ProviderError, TestReport, ZoneRef, ZoneSeed};
 use async_trait::async_trait;
@@ -29,7 +30,7 @@ use futures_util::{StreamExt, TryStreamExt, stream};
 use record::observed;
 use reqwest::{Method, RequestBuilder};
 use secrecy::{ExposeSecret, SecretString};
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use wire::{Envelope, Record, Refused, ZoneInfo};
@@ -247,30 +248,23 @@ impl Cloudflare {
         info: &ZoneInfo,
         filter: &str,
     ) -> Result<Vec<Record>, ProviderError> {
-        let mut records: BTreeMap<String, Record> = BTreeMap::new();
-        for page in 1..=PAGES_MAX {
+        let mut pages = Pages::of(zone, "Cloudflare");
+        loop {
             let path = format!(
-                "/zones/{}/dns_records?per_page={PAGE}&page={page}&order=name{filter}",
-                url_encode(&info.id)
+                "/zones/{}/dns_records?per_page={PAGE}&page={}&order=name{filter}",
+                url_encode(&info.id),
+                pages.number()
             );
             let answer: Envelope<Vec<Record>> = match self.ask(zone, self.call(Method::GET, &path)).await {
                 Ok(answer) => answer,
                 Err(refused) => return Err(self.explain(zone, refused).await),
             };
-            let last = answer.is_last(page, PAGE, answer.result.len());
             let total = answer.total();
-            records.extend(answer.result.into_iter().map(|record| (record.id.clone(), record)));
-            if last {
-                // A record that went meanwhile moves others from one page to the one before.
-                if page > 1 && total.is_some_and(|total| total > records.len()) {
-                    let words = format!("{}: records changed while Cloudflare listed them", zone.name);
-                    return Err(ProviderError::new(ErrorClass::Transient, words));
-                }
-                return Ok(records.into_values().collect());
+            let records = answer.result.into_iter().map(|record| (record.id.clone(), record));
+            if !pages.take(records, total, Next::Unsaid)? {
+                return Ok(pages.members().into_values().collect());
             }
         }
-        let words = format!("{}: Cloudflare's listing does not end", zone.name);
-        Err(ProviderError::new(ErrorClass::Transient, words))
     }
 
     async fn read_names(

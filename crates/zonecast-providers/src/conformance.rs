@@ -13,8 +13,9 @@
 
 mod again;
 mod chapters;
+mod listings;
 mod stage;
 mod states;
 
 pub use chapters::{CHAPTERS, Chapter};
-pub use stage::{Looked, Stage, Trouble};
+pub use stage::{Looked, Pages, Stage, Trouble};

@@ -16,7 +16,8 @@ mod write;
 use crate::dnssec::{Signed, SigningKey};
 use crate::fields::{Field, Kind, Settings, no_more_to_check, normalise_url, one};
 use crate::redact::url_encode;
-use crate::rest::{PAGES_MAX, PROBE, Refused, Rest, failed, full_name, label, observed, passed, read_only};
+use crate::rest::listing::{Next, Pages};
+use crate::rest::{PROBE, Refused, Rest, failed, full_name, label, observed, passed, read_only};
 use crate::tls::Trust;
 use crate::{ErrorClass, Outcome, Provider, ProviderError, TestReport, ZoneRef, ZoneSeed};
 use async_trait::async_trait;
@@ -24,7 +25,6 @@ use reqwest::Method;
 use secrecy::ExposeSecret;
 use serde::Deserialize;
 use serde_json::{Value, json};
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use zonecast_core::{Capabilities, Change, Guard, Name, Observed, ObservedRRset, RecordType};
 
@@ -105,6 +105,13 @@ struct RRsetIn {
     records: Vec<String>,
 }
 
+impl RRsetIn {
+    fn observed(&self, zone: &ZoneRef) -> Option<ObservedRRset> {
+        let values = self.records.iter().map(String::as_str);
+        observed(zone, full_name(zone, &self.subname)?, &self.rtype, self.ttl, values)
+    }
+}
+
 impl Desec {
     /// A connection; nothing is sent. `Err` is a sentence for the form.
     pub fn new(settings: &Settings, trust: &Trust) -> Result<Desec, String> {
@@ -124,27 +131,21 @@ impl Desec {
 
     /// Every set that `filter` lets through, from all pages.
     async fn fetch(&self, zone: &ZoneRef, filter: &str) -> Result<Vec<ObservedRRset>, ProviderError> {
-        let mut sets: BTreeMap<(Name, RecordType), ObservedRRset> = BTreeMap::new();
+        let mut pages = Pages::of(zone, "deSEC");
         let mut cursor = String::new();
-        for _ in 0..PAGES_MAX {
+        loop {
             let path = Desec::path(zone, &format!("rrsets/?cursor={}{filter}", url_encode(&cursor)));
             let request = self.rest.call(Method::GET, &path);
-            let (page, next): (Vec<RRsetIn>, _) =
+            let (sets, around): (Vec<RRsetIn>, _) =
                 self.rest.ask_page(zone, request).await.map_err(|refused| refused.error)?;
-            for set in page {
-                let Some(name) = full_name(zone, &set.subname) else { continue };
-                let values = set.records.iter().map(String::as_str);
-                let Some(set) = observed(zone, name, &set.rtype, set.ttl, values) else { continue };
-                sets.insert((set.name.clone(), set.rtype), set);
-            }
+            let sets = sets.into_iter().map(|set| ((set.subname.clone(), set.rtype.clone()), set));
             // Only the cursor is taken of the link: the token goes to the endpoint it was given for.
-            match next.as_deref().and_then(cursor_of) {
-                Some(next) if next != cursor => cursor = next,
-                _ => return Ok(sets.into_values().collect()),
+            let next = around.next.as_deref().and_then(cursor_of);
+            if !pages.take(sets, None, Next::when(next.is_some()))? {
+                return Ok(pages.members().values().filter_map(|set| set.observed(zone)).collect());
             }
+            cursor = next.unwrap_or_default();
         }
-        let words = format!("{}: deSEC's listing does not end", zone.name);
-        Err(ProviderError::new(ErrorClass::Transient, words))
     }
 
     async fn look(&self, zone: &ZoneRef) -> TestReport {

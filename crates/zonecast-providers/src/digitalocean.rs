@@ -14,18 +14,16 @@ mod record;
 
 use crate::fields::{Field, Kind, Settings, no_more_to_check, normalise_url, one};
 use crate::redact::url_encode;
-use crate::rest::{
-    PAGES_MAX, Refused, Rest, Swap, WriteSets, failed, one_by_one, passed, read_only, swap_in_steps,
-};
+use crate::rest::listing::Pages;
+use crate::rest::{Refused, Rest, Swap, WriteSets, failed, one_by_one, passed, read_only, swap_in_steps};
 use crate::tls::Trust;
 use crate::{ErrorClass, Outcome, Provider, ProviderError, TestReport, ZoneRef, ZoneSeed};
 use async_trait::async_trait;
-use record::{Listing, Record, Step, gather, steps, unfit};
+use record::{Listing, Step, gather, steps, unfit};
 use reqwest::{Method, RequestBuilder};
 use secrecy::ExposeSecret;
 use serde::Deserialize;
 use serde_json::{Value, json};
-use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use zonecast_core::{Capabilities, Change, Guard, Name, Observed, ObservedRRset, RecordType};
 
@@ -99,23 +97,18 @@ impl DigitalOcean {
 
     /// Every set that `filter` lets through, from all pages.
     async fn fetch(&self, zone: &ZoneRef, filter: &str) -> Result<Vec<ObservedRRset>, Refused> {
-        let mut found: BTreeMap<u64, Record> = BTreeMap::new();
-        for page in 1..=PAGES_MAX {
-            let path = DigitalOcean::path(zone, &format!("/records?per_page={PAGE}&page={page}{filter}"));
-            let answer: Listing = self.rest.ask(zone, self.rest.call(Method::GET, &path)).await?;
-            let (last, total) = (answer.is_last(), answer.total());
-            found.extend(answer.domain_records.into_iter().map(|record| (record.id, record)));
-            if last {
-                // A record that went meanwhile moves others from one page to the one before.
-                if page > 1 && total.is_some_and(|total| total > found.len()) {
-                    let words = format!("{}: records changed while DigitalOcean listed them", zone.name);
-                    return Err(Refused::local(ErrorClass::Transient, words));
-                }
-                return Ok(gather(zone, found.into_values()));
+        let mut pages = Pages::of(zone, "DigitalOcean");
+        loop {
+            let path = format!("/records?per_page={PAGE}&page={}{filter}", pages.number());
+            let request = self.rest.call(Method::GET, &DigitalOcean::path(zone, &path));
+            let answer: Listing = self.rest.ask(zone, request).await?;
+            // Whether a total knows of the filter is not documented.
+            let (next, total) = (answer.next(), answer.total().filter(|_| filter.is_empty()));
+            let records = answer.domain_records.into_iter().map(|record| (record.id, record));
+            if !pages.take(records, total, next)? {
+                return Ok(gather(zone, pages.members().into_values()));
             }
         }
-        let words = format!("{}: DigitalOcean's listing does not end", zone.name);
-        Err(Refused::local(ErrorClass::Transient, words))
     }
 
     async fn read_names(&self, zone: &ZoneRef, names: &[Name]) -> Result<Observed, Refused> {

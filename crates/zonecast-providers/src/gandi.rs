@@ -5,6 +5,7 @@
 //! - The unit is the RRset. One PUT replaces one set, or all sets at one name: the second is how a
 //!   CNAME gives way to an address without a gap. A PUT above that replaces the whole zone and is never
 //!   sent.
+//! - A page may hold fewer sets than were asked for; `Total-Count` says how many all pages have.
 //! - A name without records is answered 404, as is a domain that is not there: the domain is asked for.
 //! - TTLs are 300 to 2,592,000. TXT comes back quoted, however it was sent.
 //! - Targets without a final dot are relative to the zone.
@@ -12,9 +13,10 @@
 
 use crate::fields::{Field, Kind, Settings, no_more_to_check, normalise_url, one};
 use crate::redact::url_encode;
+use crate::rest::listing::{Next, Pages};
 use crate::rest::{
-    PAGES_MAX, PROBE, Refused, Rest, Swap, WriteSets, failed, full_name, label, observed, one_by_one, passed,
-    read_only, spelled, swap_in_steps,
+    PROBE, Refused, Rest, Swap, WriteSets, failed, full_name, label, observed, one_by_one, passed, read_only,
+    spelled, swap_in_steps,
 };
 use crate::tls::Trust;
 use crate::{ErrorClass, Outcome, Provider, ProviderError, TestReport, ZoneRef, ZoneSeed};
@@ -23,7 +25,6 @@ use reqwest::{Method, RequestBuilder};
 use secrecy::ExposeSecret;
 use serde::Deserialize;
 use serde_json::{Value, json};
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use zonecast_core::{Capabilities, Change, Guard, Name, Observed, ObservedRRset, RecordType, Ttl};
 
@@ -107,18 +108,16 @@ impl Gandi {
     }
 
     async fn whole(&self, zone: &ZoneRef) -> Result<Vec<ObservedRRset>, Refused> {
-        let mut found = BTreeMap::new();
-        for page in 1..=PAGES_MAX {
-            let path = Gandi::path(zone, &format!("/records?page={page}&per_page={PAGE}"));
-            let sets: Vec<RRsetIn> = self.rest.ask(zone, self.rest.call(Method::GET, &path)).await?;
-            let (before, full) = (found.len(), sets.len() >= PAGE);
-            found.extend(sets.into_iter().map(|set| ((set.rrset_name.clone(), set.rrset_type.clone()), set)));
-            if !full || found.len() == before {
-                return Ok(found.values().filter_map(|set| set.observed(zone)).collect());
+        let mut pages = Pages::of(zone, "Gandi");
+        loop {
+            let path = format!("/records?page={}&per_page={PAGE}", pages.number());
+            let request = self.rest.call(Method::GET, &Gandi::path(zone, &path));
+            let (sets, around) = self.rest.ask_page::<Vec<RRsetIn>>(zone, request).await?;
+            let sets = sets.into_iter().map(|set| ((set.rrset_name.clone(), set.rrset_type.clone()), set));
+            if !pages.take(sets, around.total, Next::Unsaid)? {
+                return Ok(pages.members().values().filter_map(|set| set.observed(zone)).collect());
             }
         }
-        let words = format!("{}: Gandi's listing does not end", zone.name);
-        Err(Refused::local(ErrorClass::Transient, words))
     }
 
     async fn at(&self, zone: &ZoneRef, name: &Name) -> Result<Vec<ObservedRRset>, Refused> {

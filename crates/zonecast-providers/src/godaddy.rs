@@ -6,8 +6,9 @@
 //!   includes it; everybody else's keys are right and refused (`ACCESS_DENIED`, lego #2269).
 //! - One PUT replaces one set by type and name. An empty one is ignored: a set goes by DELETE. A PUT
 //!   above that replaces the whole zone and is never sent.
-//! - Records are asked for all at once, as those clients do: what `offset` counts is not documented,
-//!   and half a listing would be taken for a whole.
+//! - A listing has at most 500 records and tells no total. `offset` skips records in the documentation
+//!   and counts pages from 1 for those who use it (terraform-provider-godaddy #44). With a `limit` of 1
+//!   both mean nearly the same, and so one record more is asked for: if there is none, all were seen.
 //! - Targets have no final dot, TXT no quotes. SRV and CAA have a form of their own here: they are seen
 //!   and left alone.
 //! - A write that comes while the one before is spreading is refused with 409.
@@ -15,6 +16,7 @@
 
 use crate::fields::{Field, Kind, Settings, no_more_to_check, normalise_url, one};
 use crate::redact::url_encode;
+use crate::rest::listing::{Next, Pages};
 use crate::rest::{
     PROBE, Refused, Rest, Swap, WriteSets, failed, full_name, label, observed, one_by_one, passed, read_only,
     swap_in_steps, words_of,
@@ -28,6 +30,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 use zonecast_core::{Capabilities, Change, Guard, Name, Observed, ObservedRRset, RecordData, RecordType};
 
@@ -67,6 +70,8 @@ pub fn kind() -> Kind {
 pub struct GoDaddy {
     rest: Rest,
     shopper_id: String,
+    /// Offsets were seen to count pages, from 1.
+    counts_pages: AtomicBool,
 }
 
 /// A domain. The answer holds its owner's address and phone number: only this is read.
@@ -80,7 +85,7 @@ struct Domain {
     name_servers: Option<Vec<String>>,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, PartialEq, Eq, PartialOrd, Ord)]
 struct Record {
     #[serde(rename = "type")]
     kind: String,
@@ -105,7 +110,8 @@ impl GoDaddy {
         let authorization = format!("sso-key {pair}");
         let secrets = [&secret, &pair.into()];
         let rest = Rest::new("GoDaddy", settings.plain("server_url"), trust, &secrets, authorization, words)?;
-        Ok(GoDaddy { rest, shopper_id: settings.plain("shopper_id").to_owned() })
+        let shopper_id = settings.plain("shopper_id").to_owned();
+        Ok(GoDaddy { rest, shopper_id, counts_pages: AtomicBool::new(false) })
     }
 
     fn call(&self, method: Method, zone: &ZoneRef, below: &str) -> RequestBuilder {
@@ -121,12 +127,69 @@ impl GoDaddy {
         self.rest.ask(zone, self.call(Method::GET, zone, "")).await.map_err(told_apart)
     }
 
+    async fn records(&self, zone: &ZoneRef, limit: usize, offset: usize) -> Result<Vec<Record>, Refused> {
+        let path = format!("/records?limit={limit}&offset={offset}");
+        self.rest.ask(zone, self.call(Method::GET, zone, &path)).await
+    }
+
+    /// Every record; that these are all is proven.
+    async fn all(&self, zone: &ZoneRef) -> Result<Vec<Record>, Refused> {
+        let mut pages = Pages::of(zone, "GoDaddy");
+        let keyed = |records: Vec<Record>| records.into_iter().map(|record| (record, ()));
+        let first: Vec<Record> = self.rest.ask(zone, self.call(Method::GET, zone, "/records")).await?;
+        let size = first.len();
+        pages.take(keyed(first), None, Next::Exists)?;
+        let Some(more) = self.one_more(zone, size, &pages).await? else {
+            return Ok(pages.members().into_keys().collect());
+        };
+        loop {
+            let offset = if self.counts_pages() { pages.number() } else { pages.have() };
+            let page = self.records(zone, size, offset).await?;
+            if !pages.take(keyed(page), None, Next::Unsaid)? {
+                break;
+            }
+        }
+        let all = pages.members();
+        match all.contains_key(&more) {
+            true => Ok(all.into_keys().collect()),
+            false => Err(unproven(zone, size)),
+        }
+    }
+
+    /// A record that is not among the first `size`, if there is one.
+    async fn one_more(
+        &self,
+        zone: &ZoneRef,
+        size: usize,
+        known: &Pages<Record, ()>,
+    ) -> Result<Option<Record>, Refused> {
+        loop {
+            let counts_pages = self.counts_pages();
+            let answer = self.records(zone, 1, size + usize::from(counts_pages)).await?;
+            let count = answer.len();
+            if let Some(more) = answer.into_iter().find(|record| !known.has(record)) {
+                return Ok(Some(more));
+            }
+            match count {
+                0 => return Ok(None),
+                // Neither word is heeded: there are no pages. A round number may be a limit all the same.
+                _ if count == size && count > 1 && !count.is_multiple_of(50) => return Ok(None),
+                _ if counts_pages || size == 0 => return Err(unproven(zone, size)),
+                _ => self.counts_pages.store(true, Ordering::Relaxed),
+            }
+        }
+    }
+
+    fn counts_pages(&self) -> bool {
+        self.counts_pages.load(Ordering::Relaxed)
+    }
+
     async fn whole(&self, zone: &ZoneRef) -> Result<Vec<ObservedRRset>, ProviderError> {
-        let records: Vec<Record> = self
-            .rest
-            .ask(zone, self.call(Method::GET, zone, "/records"))
-            .await
-            .map_err(|refused| told_apart(refused).error)?;
+        let records = self.all(zone).await.map_err(|refused| {
+            // What was learned of offsets may have been learned while records changed.
+            self.counts_pages.store(false, Ordering::Relaxed);
+            told_apart(refused).error
+        })?;
         let mut sets: BTreeMap<(Name, RecordType), ObservedRRset> = BTreeMap::new();
         for record in &records {
             let Some(mut set) = record.observed(zone) else { continue };
@@ -174,6 +237,11 @@ impl GoDaddy {
         }
         passed(format!("GoDaddy has {} and takes changes", zone.name), advice)
     }
+}
+
+fn unproven(zone: &ZoneRef, size: usize) -> Refused {
+    let words = format!("{}: GoDaddy gave {size} records and not the ones after them", zone.name);
+    Refused::local(ErrorClass::Transient, words)
 }
 
 /// Tells refusals apart by GoDaddy's codes, and explains the two that puzzle people.

@@ -15,9 +15,9 @@ mod wire;
 
 use crate::fields::{Field, FieldError, Kind, Settings, normalise_url, one};
 use crate::redact::url_encode;
+use crate::rest::listing::Pages;
 use crate::rest::{
-    PAGES_MAX, PROBE, Refused, Rest, Swap, WriteSets, failed, label, one_by_one, passed, read_only,
-    swap_in_steps,
+    PROBE, Refused, Rest, Swap, WriteSets, failed, label, one_by_one, passed, read_only, swap_in_steps,
 };
 use crate::tls::Trust;
 use crate::{ErrorClass, Outcome, Provider, ProviderError, TestReport, ZoneRef, ZoneSeed};
@@ -25,7 +25,6 @@ use async_trait::async_trait;
 use reqwest::{Method, RequestBuilder};
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Value, json};
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use wire::{Listing, Started, ZoneAnswer, ZoneInfo, record_of, words};
@@ -171,24 +170,25 @@ impl Hetzner {
 
     /// Every set that `filter` lets through, from all pages.
     async fn fetch(&self, zone: &ZoneRef, filter: &str) -> Result<Vec<ObservedRRset>, ProviderError> {
-        let mut found = BTreeMap::new();
-        for page in 1..=PAGES_MAX {
-            let path = format!("{}/rrsets?per_page={PAGE}&page={page}{filter}", Hetzner::zone_path(zone));
+        let mut pages = Pages::of(zone, "Hetzner");
+        loop {
+            let number = pages.number();
+            let path = format!("{}/rrsets?per_page={PAGE}&page={number}{filter}", Hetzner::zone_path(zone));
             let answer = self.rest.ask(zone, self.rest.call(Method::GET, &path)).await;
             let answer: Listing = answer.map_err(|refused| self.class(refused).error)?;
-            let last = answer.is_last(page);
-            found.extend(answer.rrsets.into_iter().map(|set| ((set.name.clone(), set.kind.clone()), set)));
-            if last {
-                // Only a set without a TTL of its own needs the zone's.
-                let default = match found.values().any(|set| set.ttl.is_none()) {
-                    true => self.zone(zone).await.map_err(|refused| refused.error)?.ttl,
-                    false => 0,
-                };
-                return Ok(found.values().filter_map(|set| set.observed(zone, default)).collect());
+            let (next, total) = answer.around(number);
+            let sets = answer.rrsets.into_iter().map(|set| ((set.name.clone(), set.kind.clone()), set));
+            if !pages.take(sets, total, next)? {
+                break;
             }
         }
-        let words = format!("{}: Hetzner's listing does not end", zone.name);
-        Err(ProviderError::new(ErrorClass::Transient, words))
+        let found = pages.members();
+        // Only a set without a TTL of its own needs the zone's.
+        let default = match found.values().any(|set| set.ttl.is_none()) {
+            true => self.zone(zone).await.map_err(|refused| refused.error)?.ttl,
+            false => 0,
+        };
+        Ok(found.values().filter_map(|set| set.observed(zone, default)).collect())
     }
 
     async fn look(&self, zone: &ZoneRef) -> TestReport {

@@ -3,6 +3,7 @@
 //!
 //! Each service's paths, bodies and refusals stand in its own file.
 
+pub(crate) mod listing;
 mod sets;
 
 pub(crate) use sets::{Swap, WriteSets, named, one_by_one, swap_in_steps, units};
@@ -24,8 +25,6 @@ use zonecast_core::{Name, ObservedRRset, ObservedValue, RecordData, RecordType, 
 pub(crate) const PROBE: &str = "_zonecast-may-i-write";
 /// Stands for types that a service invented (ALIAS, redirects): nobody else can read their data.
 const OWN_TYPE: RecordType = RecordType(65401);
-/// Pages read at most.
-pub(crate) const PAGES_MAX: usize = 1_000;
 
 /// One account at one service.
 pub(crate) struct Rest {
@@ -110,17 +109,13 @@ impl Rest {
     }
 
     /// Sends a call; whatever is not a success is refused, in the service's own words.
-    async fn send(
-        &self,
-        zone: &ZoneRef,
-        request: RequestBuilder,
-    ) -> Result<(Answer, Option<String>), Refused> {
+    async fn send(&self, zone: &ZoneRef, request: RequestBuilder) -> Result<(Answer, Around), Refused> {
         let lost = |failure| Refused::lost(zone, failure);
         let response = self.http.open(request, zone.deadline).await.map_err(lost)?;
-        let next = next_of(response.headers());
+        let around = Around::of(response.headers());
         let answer = self.http.whole(response).await.map_err(lost)?;
         if answer.status.is_success() {
-            return Ok((answer, next));
+            return Ok((answer, around));
         }
         let mut error = self.http.refusal(&answer);
         let said = serde_json::from_slice(&answer.body).ok().and_then(|body| (self.words)(&body));
@@ -143,15 +138,15 @@ impl Rest {
         Ok(self.ask_page(zone, request).await?.0)
     }
 
-    /// The same, with the address of the next page where the answer names one (RFC 8288).
+    /// The same, with what the headers say of the listing that this is a page of.
     pub(crate) async fn ask_page<T: DeserializeOwned>(
         &self,
         zone: &ZoneRef,
         request: RequestBuilder,
-    ) -> Result<(T, Option<String>), Refused> {
-        let (answer, next) = self.send(zone, request).await?;
+    ) -> Result<(T, Around), Refused> {
+        let (answer, around) = self.send(zone, request).await?;
         match serde_json::from_slice(&answer.body) {
-            Ok(value) => Ok((value, next)),
+            Ok(value) => Ok((value, around)),
             Err(_) => Err(self.not_json(zone, &answer)),
         }
     }
@@ -247,6 +242,21 @@ pub(crate) fn passed(message: String, advice: Vec<String>) -> TestReport {
 
 fn nothing() -> ProviderError {
     ProviderError::new(ErrorClass::Transient, "")
+}
+
+/// What stands around a page, in the answer's headers.
+pub(crate) struct Around {
+    /// The address of the next page (RFC 8288).
+    pub(crate) next: Option<String>,
+    /// How many there are on all pages.
+    pub(crate) total: Option<usize>,
+}
+
+impl Around {
+    fn of(headers: &HeaderMap) -> Around {
+        let total = headers.get("total-count").and_then(|total| total.to_str().ok()?.trim().parse().ok());
+        Around { next: next_of(headers), total }
+    }
 }
 
 /// `rel="next"` of a Link header.

@@ -233,6 +233,11 @@ impl Route53 {
             let page = self.page(zone, id, &query).await.map_err(|refused| self.forget(zone, refused))?;
             sets.extend(page.sets);
             match page.next {
+                Some(more) if more.query == next => {
+                    let words =
+                        format!("{}: Route 53 gave a page of the listing again; it is read again", zone.name);
+                    return Err(ProviderError::new(ErrorClass::Transient, words));
+                }
                 Some(more) if goes_on(&more.name) => next = more.query,
                 _ => return Ok(wire::gather(sets)),
             }

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use zonecast_core::{Change, Name, Observed, RRset, RecordData, RecordType, Ttl};
 use zonecast_providers::fields::validate;
 use zonecast_providers::{ErrorClass, Outcome, Provider, ZoneRef};
-use zonecast_testbed::FakeRest;
+use zonecast_testbed::{FakeRest, Pages};
 
 fn zone() -> ZoneRef {
     ZoneRef::new(Name::parse("example.test").unwrap())
@@ -253,6 +253,34 @@ async fn godaddy_leaves_what_it_spells_its_own_way_alone() {
     let opaque: Vec<RecordType> =
         listed.rrsets.iter().filter(|set| set.opaque).map(|set| set.rtype).collect();
     assert_eq!(opaque, [RecordType::A, RecordType::CAA]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn godaddy_is_read_whole_whatever_its_offsets_count() {
+    for (offsets, pages, hosts, whole) in [
+        ("count pages", Pages::Honest, 500, true),
+        ("offsets skip records", Pages::Honest, 500, true),
+        ("offsets skip records", Pages::Capped, 100, true),
+        // Two more stand at the apex: a round number may be a limit.
+        ("offsets are nothing", Pages::Honest, 98, false),
+        ("offsets are nothing", Pages::Honest, 99, true),
+    ] {
+        let (fake, provider) = with_zone(&GODADDY);
+        for n in 0..hosts {
+            fake.put("example.test", &format!("h{n}"), "A", 3_600, &["192.0.2.1"]);
+        }
+        fake.set_state("example.test", offsets);
+        fake.set_pages("example.test", pages);
+        for round in ["first", "second"] {
+            let listed = provider.list(&zone()).await;
+            let all = fake.lines("example.test").len() - 1;
+            assert_eq!(
+                listed.map(|listed| listed.rrsets.len()).ok(),
+                whole.then_some(all),
+                "{round}: {offsets}"
+            );
+        }
+    }
 }
 
 #[test]

@@ -8,6 +8,7 @@ mod zones;
 
 use crate::command::random_secret;
 use crate::fake_http::{FakeHttp, Request, Response};
+use crate::pages::Pages;
 use records::Record;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -42,6 +43,7 @@ pub(crate) struct Zone {
     plan: Plan,
     kind: &'static str,
     records: BTreeMap<String, Record>,
+    pages: Pages,
 }
 
 #[derive(Default)]
@@ -134,6 +136,12 @@ impl FakeCloudflare {
         if let Some(zone) = lock(&self.state).zones.get_mut(id) {
             zone.kind = "secondary";
         }
+    }
+
+    /// How listings of the zone's records are cut from now on.
+    pub fn set_pages(&self, name: &str, pages: Pages) {
+        let mut state = lock(&self.state);
+        state.zones.values_mut().filter(|zone| zone.name == name).for_each(|zone| zone.pages = pages);
     }
 
     /// The next calls are answered 429.

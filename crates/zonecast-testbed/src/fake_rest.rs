@@ -13,6 +13,7 @@ mod hetzner;
 
 use crate::command::random_secret;
 use crate::fake_http::{FakeHttp, Request, Response, decode};
+use crate::pages::Pages;
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -47,6 +48,7 @@ pub(crate) struct Zone {
     ttl_min: u32,
     /// Comments of records, by name and value.
     comments: BTreeMap<(String, String), String>,
+    pages: Pages,
 }
 
 impl Zone {
@@ -60,6 +62,23 @@ impl Zone {
             }
         }
         keys
+    }
+
+    /// What happens right after a page was given.
+    fn was_listed(&mut self, next: &mut u64) {
+        match self.pages {
+            Pages::Grows => {
+                *next += 1;
+                let (name, rtype, value) = ("came".to_owned(), "A".to_owned(), "198.51.100.7".to_owned());
+                self.records.insert(0, Record { id: *next, name, rtype, ttl: 3_600, value });
+            }
+            Pages::Shrinks => {
+                let first = self.records.iter().position(|record| record.name != "@");
+                first.map(|at| self.records.remove(at));
+            }
+            _ => return,
+        }
+        self.pages = Pages::Capped;
     }
 
     fn set(&self, name: &str, rtype: &str) -> Vec<&Record> {
@@ -114,6 +133,13 @@ struct Call<'a> {
     request: &'a Request,
     parts: Vec<String>,
     body: Value,
+}
+
+impl Call<'_> {
+    /// A number of the query.
+    fn number(&self, name: &str) -> Option<usize> {
+        self.request.param(name)?.parse().ok()
+    }
 }
 
 /// Something that is answered: status, body, headers besides the type.
@@ -264,6 +290,13 @@ impl FakeRest {
     pub fn set_ttl_min(&self, name: &str, seconds: u32) {
         if let Some(zone) = lock(&self.desk).zones.get_mut(name) {
             zone.ttl_min = seconds;
+        }
+    }
+
+    /// How listings of the zone are cut from now on.
+    pub fn set_pages(&self, name: &str, pages: Pages) {
+        if let Some(zone) = lock(&self.desk).zones.get_mut(name) {
+            zone.pages = pages;
         }
     }
 

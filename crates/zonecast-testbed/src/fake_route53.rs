@@ -11,6 +11,7 @@ mod signature;
 
 use crate::command::random_secret;
 use crate::fake_http::FakeHttp;
+use crate::pages::Pages;
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -33,6 +34,7 @@ pub(crate) struct Zone {
     reference: String,
     private: bool,
     sets: BTreeMap<Key, Set>,
+    pages: Pages,
 }
 
 #[derive(Clone, Debug)]
@@ -118,6 +120,12 @@ impl FakeRoute53 {
         lock(&self.state).zones.retain(|_, zone| zone.name != name);
     }
 
+    /// How listings of a zone's sets are cut from now on.
+    pub fn set_pages(&self, zone: &str, pages: Pages) {
+        let (mut state, zone) = (lock(&self.state), names::normal(zone));
+        state.zones.values_mut().filter(|held| held.name == zone).for_each(|held| held.pages = pages);
+    }
+
     /// New changes are told PENDING this many times before they are INSYNC.
     pub fn pending(&self, times: usize) {
         lock(&self.state).pending = times;
@@ -177,7 +185,10 @@ impl State {
             (apex("SOA"), Set { ttl: 900, values: vec![soa], extra: String::new() }),
             (apex("NS"), Set { ttl: 172_800, values: servers, extra: String::new() }),
         ]);
-        self.zones.insert(id.clone(), Zone { name, reference: reference.to_owned(), private, sets });
+        self.zones.insert(
+            id.clone(),
+            Zone { name, reference: reference.to_owned(), private, sets, pages: Pages::Honest },
+        );
         id
     }
 }

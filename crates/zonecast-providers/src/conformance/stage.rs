@@ -34,6 +34,25 @@ pub enum Trouble {
     NotTheApi,
 }
 
+/// A way in which a service cuts its listings.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Pages {
+    /// As it always does.
+    Honest,
+    /// Far fewer in a page than were asked for.
+    Capped,
+    /// Fewer than were asked for, now more, now less.
+    Short,
+    /// The total speaks of one more than there are.
+    WrongTotal,
+    /// Every page is the first one again.
+    Repeated,
+    /// Somebody adds a record in front after the next page was read.
+    Grows,
+    /// Somebody removes the first record after the next page was read.
+    Shrinks,
+}
+
 /// A service on stage.
 #[async_trait]
 pub trait Stage: Send + Sync {
@@ -66,6 +85,13 @@ pub trait Stage: Send + Sync {
     /// The longest text one TXT value can hold, whatever is in it.
     fn text_bytes_max(&self) -> usize {
         4_096
+    }
+
+    /// From now on listings of the zone are cut this way; `false` where the service has no pages, or
+    /// cannot cut them so.
+    async fn cut(&self, zone: &Name, pages: Pages) -> bool {
+        let _ = (zone, pages);
+        false
     }
 
     /// A connection that is broken in this way; `None` where the service cannot break so.

@@ -1,6 +1,7 @@
 //! One record as DigitalOcean spells it, and from a change to its operations on single records.
 
 use crate::ZoneRef;
+use crate::rest::listing::Next;
 use crate::rest::{full_name, label, words_of};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
@@ -20,8 +21,8 @@ pub(super) struct Listing {
 }
 
 impl Listing {
-    pub(super) fn is_last(&self) -> bool {
-        !self.links["pages"]["next"].is_string() || self.domain_records.is_empty()
+    pub(super) fn next(&self) -> Next {
+        Next::when(self.links["pages"]["next"].is_string())
     }
 
     pub(super) fn total(&self) -> Option<usize> {

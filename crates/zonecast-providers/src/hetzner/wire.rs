@@ -1,6 +1,7 @@
 //! The Cloud API's JSON, and the two conversions at the door.
 
 use crate::ZoneRef;
+use crate::rest::listing::Next;
 use crate::rest::{full_name, observed};
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -82,13 +83,17 @@ struct Meta {
 struct Pagination {
     #[serde(default)]
     next_page: Option<usize>,
+    #[serde(default)]
+    total_entries: Option<usize>,
 }
 
 impl Listing {
-    /// Whether there is no page after `page`.
-    pub(super) fn is_last(&self, page: usize) -> bool {
-        let next = self.meta.as_ref().and_then(|meta| meta.pagination.as_ref()?.next_page);
-        next.is_none_or(|next| next <= page)
+    /// What stands around page `number`.
+    pub(super) fn around(&self, number: usize) -> (Next, Option<usize>) {
+        match self.meta.as_ref().and_then(|meta| meta.pagination.as_ref()) {
+            Some(told) => (Next::when(told.next_page.is_some_and(|next| next > number)), told.total_entries),
+            None => (Next::Unsaid, None),
+        }
     }
 }
 

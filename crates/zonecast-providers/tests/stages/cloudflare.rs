@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use std::sync::{Arc, Mutex};
 use zonecast_core::{Name, RRset, RecordType};
 use zonecast_providers::Provider;
-use zonecast_providers::conformance::{Looked, Stage, Trouble};
+use zonecast_providers::conformance::{Looked, Pages, Stage, Trouble};
 use zonecast_providers::fields::{Deps, connect, validate};
 use zonecast_testbed::{Canned, FakeCloudflare, Fault, FaultProxy, Plan};
 
@@ -80,6 +80,11 @@ impl Stage for CloudflareStage {
     fn text_bytes_max(&self) -> usize {
         // 4,096 bytes on the wire, a length byte before each 255.
         4_080
+    }
+
+    async fn cut(&self, zone: &Name, pages: Pages) -> bool {
+        self.service.set_pages(&zone.to_string(), super::pages(pages));
+        true
     }
 
     async fn broken(&self, trouble: Trouble) -> Option<Arc<dyn Provider>> {

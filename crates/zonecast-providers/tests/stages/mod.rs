@@ -18,8 +18,22 @@ pub mod skydns;
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use zonecast_core::{Name, RRset, RecordData, RecordType, Ttl};
-use zonecast_providers::conformance::Looked;
+use zonecast_providers::conformance::{Looked, Pages};
 use zonecast_testbed::{Answer, axfr, dig};
+
+/// How a stand-in is told to cut its listings.
+pub fn pages(pages: Pages) -> zonecast_testbed::Pages {
+    use zonecast_testbed::Pages as P;
+    match pages {
+        Pages::Honest => P::Honest,
+        Pages::Capped => P::Capped,
+        Pages::Short => P::Short,
+        Pages::WrongTotal => P::WrongTotal,
+        Pages::Repeated => P::Repeated,
+        Pages::Grows => P::Grows,
+        Pages::Shrinks => P::Shrinks,
+    }
+}
 
 /// One question by DNS.
 pub async fn ask(server: SocketAddr, name: &Name, rtype: RecordType) -> Looked {

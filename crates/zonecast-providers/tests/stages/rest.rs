@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use std::sync::{Arc, Mutex};
 use zonecast_core::{Name, RRset, RecordType};
 use zonecast_providers::Provider;
-use zonecast_providers::conformance::{Looked, Stage, Trouble};
+use zonecast_providers::conformance::{Looked, Pages, Stage, Trouble};
 use zonecast_providers::fields::{Deps, connect, validate};
 use zonecast_testbed::{Canned, FakeRest, Fault, FaultProxy};
 
@@ -19,6 +19,8 @@ pub struct Service {
     pub write: (&'static str, &'static str),
     shows_vital: bool,
     text_bytes_max: usize,
+    /// Its listings tell how many there are on all pages.
+    tells_total: bool,
 }
 
 fn with_token(url: &str, token: &str) -> Value {
@@ -32,6 +34,7 @@ pub const DESEC: Service = Service {
     write: ("PATCH", "/rrsets/"),
     shows_vital: false,
     text_bytes_max: 4_096,
+    tells_total: false,
 };
 
 pub const HETZNER: Service = Service {
@@ -41,6 +44,7 @@ pub const HETZNER: Service = Service {
     write: ("POST", "/rrsets"),
     shows_vital: true,
     text_bytes_max: 4_096,
+    tells_total: true,
 };
 
 pub const GANDI: Service = Service {
@@ -50,6 +54,7 @@ pub const GANDI: Service = Service {
     write: ("PUT", "/records/"),
     shows_vital: false,
     text_bytes_max: 4_096,
+    tells_total: true,
 };
 
 pub const DIGITALOCEAN: Service = Service {
@@ -59,6 +64,7 @@ pub const DIGITALOCEAN: Service = Service {
     write: ("POST", "/records"),
     shows_vital: false,
     text_bytes_max: 500,
+    tells_total: true,
 };
 
 pub const GODADDY: Service = Service {
@@ -71,6 +77,7 @@ pub const GODADDY: Service = Service {
     write: ("PUT", "/records/"),
     shows_vital: false,
     text_bytes_max: 1_024,
+    tells_total: false,
 };
 
 pub struct RestStage {
@@ -152,6 +159,11 @@ impl Stage for RestStage {
 
     fn text_bytes_max(&self) -> usize {
         self.service.text_bytes_max
+    }
+
+    async fn cut(&self, zone: &Name, pages: Pages) -> bool {
+        self.fake.set_pages(&zone.to_string(), super::pages(pages));
+        self.service.tells_total || !matches!(pages, Pages::WrongTotal | Pages::Shrinks)
     }
 
     async fn broken(&self, trouble: Trouble) -> Option<Arc<dyn Provider>> {

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use std::sync::{Arc, Mutex};
 use zonecast_core::{Name, RRset, RecordType};
 use zonecast_providers::Provider;
-use zonecast_providers::conformance::{Looked, Stage, Trouble};
+use zonecast_providers::conformance::{Looked, Pages, Stage, Trouble};
 use zonecast_providers::fields::{Deps, connect, validate};
 use zonecast_testbed::{Canned, FakeRoute53, Fault, FaultProxy};
 
@@ -96,6 +96,12 @@ impl Stage for Route53Stage {
     fn text_bytes_max(&self) -> usize {
         // 4,000 characters with quotes and escapes.
         2_000
+    }
+
+    async fn cut(&self, zone: &Name, pages: Pages) -> bool {
+        self.service.set_pages(&zone.to_string(), super::pages(pages));
+        // It tells no total.
+        pages != Pages::WrongTotal
     }
 
     async fn broken(&self, trouble: Trouble) -> Option<Arc<dyn Provider>> {

@@ -3,6 +3,7 @@
 use super::records::{Record, check_all};
 use super::{ACCOUNT, Body, Fault, Plan, State, Token, Zone, fault};
 use crate::fake_http::{Request, decode};
+use crate::pages::Pages;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 
@@ -14,8 +15,8 @@ impl State {
 
     pub(super) fn new_zone(&mut self, name: &str, plan: Plan) -> String {
         let id = self.new_id();
-        let zone =
-            Zone { id: id.clone(), name: name.to_owned(), plan, kind: "full", records: BTreeMap::new() };
+        let (name, records, pages) = (name.to_owned(), BTreeMap::new(), Pages::Honest);
+        let zone = Zone { id: id.clone(), name, plan, kind: "full", records, pages };
         self.zones.insert(id.clone(), zone);
         id
     }
@@ -94,7 +95,11 @@ pub(super) fn route(state: &mut State, request: &Request) -> Result<Body, Fault>
                     state.zones.remove(*id);
                     Ok(Body::Json(json!({ "result": { "id": id } })))
                 }
-                ("GET", ["dns_records"]) => Ok(list_records(zone, request)),
+                ("GET", ["dns_records"]) => {
+                    let listed = list_records(zone, request);
+                    was_listed(zone, &mut ids);
+                    Ok(listed)
+                }
                 ("GET", ["dns_records", "export"]) => Ok(Body::Text(export(zone))),
                 ("POST", ["dns_records"]) => post(zone, &mut ids, &body),
                 ("POST", ["dns_records", "batch"]) if has_batch => batch(zone, &mut ids, &body),
@@ -144,7 +149,7 @@ fn list_zones(state: &State, token: &Token, request: &Request) -> Body {
         .filter(|_| account.as_ref().is_none_or(|account| account == ACCOUNT))
         .map(|zone| show(zone, token, state.shows_permissions))
         .collect();
-    page(found, request, 20, 50)
+    page(Pages::Honest, found, request, 20, 50)
 }
 
 fn create_zone(state: &mut State, token: &Token, body: &Value) -> Result<Body, Fault> {
@@ -161,18 +166,18 @@ fn create_zone(state: &mut State, token: &Token, body: &Value) -> Result<Body, F
     Ok(Body::Json(json!({ "result": shown })))
 }
 
-fn page(all: Vec<Value>, request: &Request, default: usize, most: usize) -> Body {
+fn page(pages: Pages, all: Vec<Value>, request: &Request, default: usize, most: usize) -> Body {
     let number =
         |name: &str| request.param(name).and_then(|text| text.parse::<usize>().ok()).filter(|n| *n > 0);
     let per_page = number("per_page").unwrap_or(default).min(most);
-    let page = number("page").unwrap_or(1);
-    let total = all.len();
-    let result: Vec<Value> = all.into_iter().skip((page - 1) * per_page).take(per_page).collect();
+    let number = number("page").unwrap_or(1);
+    let page = pages.by_number(all, number, per_page);
+    let last = if page.next.is_some() { number + 1 } else { number };
     let info = json!({
-        "page": page, "per_page": per_page, "count": result.len(), "total_count": total,
-        "total_pages": total.div_ceil(per_page).max(1),
+        "page": number, "per_page": per_page, "count": page.rows.len(), "total_count": page.total,
+        "total_pages": page.total.div_ceil(per_page).max(last),
     });
-    Body::Json(json!({ "result": result, "result_info": info }))
+    Body::Json(json!({ "result": page.rows, "result_info": info }))
 }
 
 fn list_records(zone: &Zone, request: &Request) -> Body {
@@ -187,7 +192,27 @@ fn list_records(zone: &Zone, request: &Request) -> Body {
     };
     let mut found: Vec<Value> = zone.records.values().map(Record::show).filter(fits).collect();
     found.sort_by_key(|shown| shown["name"].as_str().unwrap_or_default().to_owned());
-    page(found, request, 100, 5_000)
+    page(zone.pages, found, request, 100, 5_000)
+}
+
+/// What happens right after a page was given.
+fn was_listed(zone: &mut Zone, ids: &mut impl Iterator<Item = String>) {
+    match zone.pages {
+        Pages::Grows => {
+            let body =
+                json!({ "name": format!("came.{}", zone.name), "type": "A", "content": "198.51.100.7" });
+            let id = ids.next().unwrap_or_default();
+            let record = Record::read(&zone.name, &id, &body, None);
+            zone.records.extend(record.ok().map(|record| (id, record)));
+        }
+        Pages::Shrinks => {
+            let name = |record: &Record| record.show()["name"].as_str().unwrap_or_default().to_owned();
+            let first = zone.records.iter().min_by_key(|(_, record)| name(record)).map(|(id, _)| id.clone());
+            first.map(|id| zone.records.remove(&id));
+        }
+        _ => return,
+    }
+    zone.pages = Pages::Capped;
 }
 
 fn export(zone: &Zone) -> String {

@@ -1,6 +1,6 @@
 //! deSEC, written from its published source (desec-stack of 2026-08-18).
 
-use super::{Call, Desk, Said, Token, Zone, data, said};
+use super::{Call, Desk, Pages, Said, Token, Zone, data, said};
 use serde_json::{Value, json};
 
 const PAGE: usize = 500;
@@ -96,7 +96,11 @@ fn in_zone(
                 json!({ "name": name, "minimum_ttl": zone.ttl_min, "keys": keys(name), "published": null });
             (said(200, shown), next)
         }
-        ("GET", ["rrsets", ""]) => (list(zone, name, addr, call), next),
+        ("GET", ["rrsets", ""]) => {
+            let (listed, mut next) = (list(zone, name, addr, call), next);
+            zone.was_listed(&mut next);
+            (listed, next)
+        }
         ("GET", ["rrsets", subname, rtype, ""]) => match show(zone, name, subname, rtype) {
             Some(shown) => (said(200, shown), next),
             None => (detail(404, "No RRset matches the given query."), next),
@@ -132,7 +136,7 @@ fn list(zone: &Zone, domain: &str, addr: &str, call: &Call<'_>) -> Said {
         .filter(|(_, of)| rtype.as_ref().is_none_or(|wanted| wanted == of))
         .filter_map(|(name, rtype)| show(zone, domain, &name, &rtype))
         .collect();
-    if all.len() <= PAGE {
+    if all.len() <= PAGE && zone.pages == Pages::Honest {
         return said(200, all.into());
     }
     let url = |cursor: &str| format!("<http://{addr}/api/v1/domains/{domain}/rrsets/?cursor={cursor}>");
@@ -142,12 +146,10 @@ fn list(zone: &Zone, domain: &str, addr: &str, call: &Call<'_>) -> Said {
         return Said(400, json!({ "detail": words }), vec![("Link".into(), first)]);
     };
     let start = cursor.strip_prefix("c=").and_then(|at| at.parse().ok()).unwrap_or(0);
-    let mut link = first;
-    if start + PAGE < all.len() {
-        link.push_str(&format!(", {}; rel=\"next\"", url(&format!("c%3D{}", start + PAGE))));
-    }
-    let page: Vec<Value> = all.into_iter().skip(start).take(PAGE).collect();
-    Said(200, page.into(), vec![("Link".into(), link)])
+    let page = zone.pages.from(all, start, PAGE);
+    let next = page.next.map(|next| format!(", {}; rel=\"next\"", url(&format!("c%3D{next}"))));
+    let link = first + &next.unwrap_or_default();
+    Said(200, page.rows.into(), vec![("Link".into(), link)])
 }
 
 /// All or nothing; one place in the answer for each set.

@@ -57,7 +57,11 @@ fn in_zone(zone: &mut Zone, domain: &str, next: &mut u64, call: &Call<'_>, rest:
     let method = call.request.method.as_str();
     match (method, rest) {
         ("GET", []) => said(200, json!({ "domain": { "name": domain, "ttl": 1_800, "zone_file": "" } })),
-        ("GET", ["records"]) => list(zone, domain, call),
+        ("GET", ["records"]) => {
+            let listed = list(zone, domain, call);
+            zone.was_listed(next);
+            listed
+        }
         ("POST", ["records"]) => {
             *next += 1;
             match read(zone, domain, *next, &call.body, None) {
@@ -104,17 +108,14 @@ fn list(zone: &Zone, domain: &str, call: &Call<'_>) -> Said {
             && rtype.as_ref().is_none_or(|wanted| *wanted == record.rtype)
     };
     let all: Vec<Value> = zone.records.iter().filter(fits).map(show).collect();
-    let number = |name: &str| call.request.param(name).and_then(|text| text.parse::<usize>().ok());
-    let per_page = number("per_page").unwrap_or(20).clamp(1, 200);
-    let page = number("page").unwrap_or(1).max(1);
-    let total = all.len();
+    let number = call.number("page").unwrap_or(1);
+    let page = zone.pages.by_number(all, number, call.number("per_page").unwrap_or(20).clamp(1, 200));
     let url = |page: usize| format!("https://api.digitalocean.com/v2/domains/{domain}/records?page={page}");
-    let links = match page * per_page < total {
-        true => json!({ "pages": { "next": url(page + 1), "last": url(total.div_ceil(per_page)) } }),
-        false => json!({}),
+    let links = match page.next {
+        Some(_) => json!({ "pages": { "next": url(number + 1) } }),
+        None => json!({}),
     };
-    let rows: Vec<Value> = all.into_iter().skip((page - 1) * per_page).take(per_page).collect();
-    said(200, json!({ "domain_records": rows, "links": links, "meta": { "total": total } }))
+    said(200, json!({ "domain_records": page.rows, "links": links, "meta": { "total": page.total } }))
 }
 
 /// Without final dots, and TXT without quotes.

@@ -73,12 +73,12 @@ fn in_zone(zone: &mut Zone, domain: &str, next: &mut u64, call: &Call<'_>, rest:
             said(200, json!(["ns-1-a.gandi.net", "ns-2-b.gandi.net", "ns-3-c.gandi.net"]))
         }
         ("GET", ["records"]) => {
-            let number = |name: &str| call.request.param(name).and_then(|text| text.parse::<usize>().ok());
-            let (page, per_page) = (number("page").unwrap_or(1).max(1), number("per_page").unwrap_or(100));
-            let keys = zone.keys();
-            let total = ("Total-Count".to_owned(), keys.len().to_string());
-            let rows = keys.iter().skip((page - 1) * per_page).take(per_page);
-            let rows: Vec<Value> = rows.map(|(name, rtype)| show(zone, domain, name, rtype)).collect();
+            let size = call.number("per_page").unwrap_or(100);
+            let page = zone.pages.by_number(zone.keys(), call.number("page").unwrap_or(1), size);
+            let total = ("Total-Count".to_owned(), page.total.to_string());
+            let rows = page.rows.iter().map(|(name, rtype)| show(zone, domain, name, rtype));
+            let rows: Vec<Value> = rows.collect();
+            zone.was_listed(next);
             Said(200, rows.into(), vec![total])
         }
         ("GET", ["records", name]) => {

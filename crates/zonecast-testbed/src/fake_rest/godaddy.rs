@@ -65,7 +65,15 @@ fn in_zone(zone: &mut Zone, domain: &str, next: &mut u64, call: &Call<'_>, rest:
                     && of.get(1).is_none_or(|name| record.name == *name)
             };
             let shown: Vec<Value> = zone.records.iter().filter(fits).map(show).collect();
-            said(200, shown.into())
+            let size = call.number("limit").unwrap_or(500).clamp(1, 500);
+            let offset = call.number("offset");
+            let page = match zone.state.as_str() {
+                "offsets skip records" => zone.pages.from(shown, offset.unwrap_or(0), size),
+                "offsets are nothing" => zone.pages.from(shown, 0, 500),
+                _ => zone.pages.by_number(shown, offset.unwrap_or(1), size),
+            };
+            zone.was_listed(next);
+            said(200, page.rows.into())
         }
         ("PUT", ["records", rtype, name]) => put(zone, next, rtype, name, &call.body),
         ("PUT", ["records", rtype]) => put_type(zone, next, rtype, &call.body),

@@ -1,6 +1,6 @@
 //! Hetzner's Cloud API for DNS, written from its reference and its clients of 2026-08-18.
 
-use super::{Call, Desk, Said, Token, Zone, data, said};
+use super::{Call, Desk, Pages, Said, Token, Zone, data, said};
 use serde_json::{Value, json};
 
 const TYPES: &[&str] =
@@ -39,7 +39,7 @@ fn route(desk: &mut Desk, call: &Call<'_>) -> Said {
             let wanted = call.request.param("name");
             let zones = desk.zones.iter().filter(|(name, _)| wanted.as_ref().is_none_or(|one| one == *name));
             let shown: Vec<Value> = zones.map(|(name, zone)| show_zone(name, zone)).collect();
-            paged("zones", shown, call)
+            paged("zones", Pages::Honest, shown, call)
         }
         ("POST", ["zones"]) => create_zone(desk, &call.body),
         (_, ["zones", id, rest @ ..]) => {
@@ -99,19 +99,17 @@ fn create_zone(desk: &mut Desk, body: &Value) -> Said {
     said(201, json!({ "zone": shown, "action": action }))
 }
 
-fn paged(key: &str, all: Vec<Value>, call: &Call<'_>) -> Said {
-    let number = |name: &str| call.request.param(name).and_then(|text| text.parse::<usize>().ok());
-    let (page, per_page) = (number("page").unwrap_or(1).max(1), number("per_page").unwrap_or(25));
+fn paged(key: &str, pages: Pages, all: Vec<Value>, call: &Call<'_>) -> Said {
+    let (number, per_page) = (call.number("page").unwrap_or(1), call.number("per_page").unwrap_or(25));
     if per_page > 100 {
         return invalid("per_page", "must be between 1 and 100");
     }
-    let total = all.len();
-    let rows: Vec<Value> = all.into_iter().skip((page - 1) * per_page).take(per_page).collect();
-    let next = if page * per_page < total { json!(page + 1) } else { Value::Null };
-    let last = total.div_ceil(per_page).max(1);
-    let pagination = json!({ "page": page, "per_page": per_page, "previous_page": null, "next_page": next,
-        "last_page": last, "total_entries": total });
-    said(200, json!({ key: rows, "meta": { "pagination": pagination } }))
+    let page = pages.by_number(all, number, per_page);
+    let next = page.next.map(|_| number + 1);
+    let last = page.total.div_ceil(per_page).max(1);
+    let pagination = json!({ "page": number, "per_page": per_page, "previous_page": null, "next_page": next,
+        "last_page": last, "total_entries": page.total });
+    said(200, json!({ key: page.rows, "meta": { "pagination": pagination } }))
 }
 
 fn in_zone(desk: &mut Desk, token: &Token, call: &Call<'_>, name: &str, rest: &[&str]) -> Said {
@@ -135,7 +133,13 @@ fn in_zone(desk: &mut Desk, token: &Token, call: &Call<'_>, name: &str, rest: &[
             let keys = keys.filter(|(name, rtype)| {
                 of.as_ref().is_none_or(|of| of == name) && kind.as_ref().is_none_or(|kind| kind == rtype)
             });
-            paged("rrsets", keys.map(|(name, rtype)| show(&zone, &name, &rtype)).collect(), call)
+            let all = keys.map(|(name, rtype)| show(&zone, &name, &rtype)).collect();
+            let mut next = desk.next;
+            if let Some(zone) = desk.zone(token, name) {
+                zone.was_listed(&mut next);
+            }
+            desk.next = next;
+            paged("rrsets", zone.pages, all, call)
         }
         ("GET", ["rrsets", at, rtype]) if !zone.set(at, rtype).is_empty() => {
             said(200, json!({ "rrset": show(&zone, at, rtype) }))

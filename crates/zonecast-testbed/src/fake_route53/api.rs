@@ -4,6 +4,7 @@ use super::changes::{apply, read};
 use super::signature::caller;
 use super::{Key, Set, State, Zone, names};
 use crate::fake_http::{Request, Response, decode};
+use crate::pages::Pages;
 
 /// A refusal: status, code, message.
 pub(super) type Fault = (u16, &'static str, String);
@@ -123,7 +124,11 @@ fn on_zone(state: &mut State, request: &Request, action: &str, id: &str) -> Answ
         "GetHostedZone" => {
             Ok((200, "GetHostedZoneResponse", format!("{}{}", hosted(id, zone), delegation())))
         }
-        "ListResourceRecordSets" => Ok((200, "ListResourceRecordSetsResponse", list(zone, request)?)),
+        "ListResourceRecordSets" => {
+            let listed = list(zone, request)?;
+            was_listed(zone);
+            Ok((200, "ListResourceRecordSetsResponse", listed))
+        }
         "DeleteHostedZone" => {
             if zone.sets.len() > 2 {
                 return Err((400, "HostedZoneNotEmpty", "The specified hosted zone contains non-required resource record sets and so cannot be deleted.".to_owned()));
@@ -211,10 +216,13 @@ fn list(zone: &Zone, request: &Request) -> Result<String, Fault> {
         String::new(),
     );
     let most = request.param("maxitems").and_then(|text| text.parse().ok()).unwrap_or(100usize).clamp(1, 300);
-    let mut left = zone.sets.iter().filter(|(key, _)| **key >= from);
-    let shown: String = left.by_ref().take(most).map(|(key, set)| set_xml(key, set)).collect();
-    let end = match left.next() {
-        Some((key, _)) => format!(
+    let left: Vec<(&Key, &Set)> =
+        zone.sets.iter().filter(|(key, _)| **key >= from || zone.pages == Pages::Repeated).collect();
+    let keys: Vec<&Key> = left.iter().map(|(key, _)| *key).collect();
+    let page = zone.pages.from(left, 0, most);
+    let shown: String = page.rows.into_iter().map(|(key, set)| set_xml(key, set)).collect();
+    let end = match page.next.and_then(|next| keys.get(next)) {
+        Some(key) => format!(
             "<IsTruncated>true</IsTruncated><NextRecordName>{}</NextRecordName><NextRecordType>{}</NextRecordType>",
             xml(&names::joined(&key.0)),
             key.1
@@ -222,6 +230,24 @@ fn list(zone: &Zone, request: &Request) -> Result<String, Fault> {
         None => "<IsTruncated>false</IsTruncated>".to_owned(),
     };
     Ok(format!("<ResourceRecordSets>{shown}</ResourceRecordSets>{end}<MaxItems>{most}</MaxItems>"))
+}
+
+/// What happens right after a page was given.
+fn was_listed(zone: &mut Zone) {
+    let mut key = (names::labels(&zone.name), "A".to_owned(), String::new());
+    key.0.push("came".to_owned());
+    match zone.pages {
+        Pages::Grows => {
+            let (ttl, values) = (3_600, vec!["198.51.100.7".to_owned()]);
+            zone.sets.insert(key, Set { ttl, values, extra: String::new() });
+        }
+        Pages::Shrinks => {
+            let first = zone.sets.keys().find(|(name, ..)| name.len() == key.0.len()).cloned();
+            first.map(|key| zone.sets.remove(&key));
+        }
+        _ => return,
+    }
+    zone.pages = Pages::Capped;
 }
 
 fn set_xml(key: &Key, set: &Set) -> String {
