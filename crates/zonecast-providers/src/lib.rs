@@ -15,6 +15,7 @@ pub mod embedded;
 pub mod fields;
 pub mod gandi;
 pub mod godaddy;
+mod hand;
 pub mod hestiacp;
 pub mod hetzner;
 pub mod http;

@@ -1,21 +1,20 @@
-//! Writing: change batches within the two limits, the culprits that a refusal names taken out, and
-//! what was done already told from what somebody else changed.
+//! Writing: change batches within the two limits, and the culprits that a refusal names.
 
 use super::Route53;
 use super::refusal::Refused;
 use super::text::{name_in, value_out};
 use super::wire::{Hosted, Step, change_batch, change_info};
-use crate::vet::{about, clashes, is_vital, never_sent, refuse};
+use crate::hand::{Blame, Ended, Fault, Hand, Refusal, Service, Unit};
+use crate::vet::is_vital;
 use crate::{ErrorClass, Outcome, Provider, ProviderError, ZoneRef};
+use async_trait::async_trait;
 use reqwest::Method;
-use std::collections::VecDeque;
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 use zonecast_core::{Change, Name, Observed, ObservedRRset, RRset, RecordData, RecordType};
 
-/// Values in one batch; those of an UPSERT count twice.
-const VALUES_MAX: usize = 1_000;
-/// Characters of all values in one batch, counted likewise.
-const CHARACTERS_MAX: usize = 32_000;
+/// Values in one batch, and characters of all of them; those of an UPSERT count twice.
+const ROOM: [usize; 2] = [1_000, 32_000];
 /// How long a write waits at most until all servers have it.
 const SYNC_MAX: Duration = Duration::from_secs(20);
 /// What is left of the deadline for others when waiting ends.
@@ -29,42 +28,73 @@ struct Action {
     values: Vec<String>,
 }
 
-impl Action {
-    fn weight(&self) -> (usize, usize) {
-        let times = if self.word == "UPSERT" { 2 } else { 1 };
-        (times * self.values.len(), times * self.values.iter().map(String::len).sum::<usize>())
-    }
-}
-
-/// Changes that stand or fall together: one, or all at a name where a CNAME comes or goes.
-struct Unit {
-    changes: Vec<usize>,
+/// What is done at one name.
+struct Actions {
     name: Name,
-    actions: Vec<Action>,
+    list: Vec<Action>,
 }
 
-struct Work<'a> {
+/// One write.
+struct Batches<'a> {
+    service: &'a Route53,
     zone: &'a ZoneRef,
-    seen: &'a Observed,
-    changes: &'a [Change],
-    outcomes: Vec<Option<Outcome>>,
-    given_up: Option<ProviderError>,
+    hosted: &'a Hosted,
     /// The last change that was taken.
-    last: Option<String>,
+    last: Mutex<Option<String>>,
 }
 
-impl Work<'_> {
-    fn settle(&mut self, unit: &Unit, outcome: &Outcome) {
-        for at in &unit.changes {
-            self.outcomes[*at] = Some(outcome.clone());
-        }
+#[async_trait]
+impl Service for Batches<'_> {
+    type Piece = Actions;
+
+    fn piece(&self, seen: &Observed, together: &[&Change]) -> Result<Actions, String> {
+        let mut list: Vec<Action> =
+            together.iter().flat_map(|change| actions(self.zone, seen, change)).collect();
+        // What gives way goes first; nobody sees the moment between.
+        list.sort_by_key(|action| action.word != "DELETE");
+        Ok(Actions { name: together[0].name().clone(), list })
     }
 
-    fn refuse(&mut self, unit: &Unit, class: &ErrorClass, words: &str) {
-        for at in &unit.changes {
-            let mut error = about(self.zone, &self.changes[*at], class.clone(), words);
-            error.culprit = Some(*at);
-            self.outcomes[*at] = Some(Outcome::Failed(error));
+    fn weight(&self, actions: &Actions) -> [usize; 2] {
+        actions.list.iter().fold([0, 0], |sum, action| {
+            let times = if action.word == "UPSERT" { 2 } else { 1 };
+            let characters: usize = action.values.iter().map(String::len).sum();
+            [sum[0] + times * action.values.len(), sum[1] + times * characters]
+        })
+    }
+
+    fn room(&self) -> [usize; 2] {
+        ROOM
+    }
+
+    async fn look(&self, names: &[Name]) -> Result<Observed, ProviderError> {
+        self.service.read_names(self.zone, self.hosted, names).await
+    }
+
+    async fn send(&self, batch: &[Unit<Actions>]) -> Ended {
+        let steps = batch.iter().flat_map(|unit| {
+            unit.piece.list.iter().map(|action| Step {
+                action: action.word,
+                name: &unit.piece.name,
+                rtype: action.rtype,
+                ttl: action.ttl,
+                values: &action.values,
+            })
+        });
+        let path = format!("/hostedzone/{}/rrset/", self.hosted.id);
+        let sent = self.service.ask(self.zone, Method::POST, &path, &[], Some(change_batch(steps))).await;
+        let read = |xml: String| change_info(&xml).ok_or_else(|| Refused::unreadable(self.zone, true));
+        match sent.and_then(read) {
+            Ok((id, _)) => {
+                *self.last.lock().unwrap_or_else(PoisonError::into_inner) = Some(id);
+                Ok(Vec::new())
+            }
+            Err(refused) if refused.error.class == ErrorClass::Rejected => Err(blame(batch, refused)),
+            Err(refused) => {
+                let unknown = refused.unknown;
+                let error = self.service.forget(self.zone, refused);
+                Err(Refusal { error, unknown, blame: Blame::Service })
+            }
         }
     }
 }
@@ -78,87 +108,13 @@ impl Route53 {
         seen: &Observed,
         changes: &[Change],
     ) -> Vec<Outcome> {
-        let limits = self.capabilities();
-        let outcomes: Vec<Option<Outcome>> =
-            changes.iter().map(|change| refuse(zone, &limits, seen, change).map(Outcome::Failed)).collect();
-        let open: Vec<usize> = (0..changes.len()).filter(|at| outcomes[*at].is_none()).collect();
-        let mut work = Work { zone, seen, changes, outcomes, given_up: None, last: None };
-        let mut queue = pack(units(zone, seen, changes, open));
-        // What was refused as not being as it was read; looked at together afterwards.
-        let mut doubtful: Vec<(Unit, String)> = Vec::new();
-        while let Some(batch) = queue.pop_front() {
-            if let Some(error) = work.given_up.clone() {
-                let outcome = Outcome::Failed(never_sent(&error));
-                batch.iter().for_each(|unit| work.settle(unit, &outcome));
-                continue;
-            }
-            match self.send(zone, hosted, &batch).await {
-                Ok(id) => {
-                    batch.iter().for_each(|unit| work.settle(unit, &Outcome::Done));
-                    work.last = Some(id);
-                }
-                Err(refused) if refused.error.class == ErrorClass::Rejected => {
-                    let rest = take_out(&mut work, batch, &refused, &mut doubtful);
-                    rest.into_iter()
-                        .rev()
-                        .filter(|batch| !batch.is_empty())
-                        .for_each(|batch| queue.push_front(batch));
-                }
-                Err(refused) => {
-                    let error = self.forget(zone, refused.clone());
-                    let outcome = if refused.unknown {
-                        Outcome::Unknown(error.clone())
-                    } else {
-                        Outcome::Failed(error.clone())
-                    };
-                    batch.iter().for_each(|unit| work.settle(unit, &outcome));
-                    work.given_up = Some(error);
-                }
-            }
+        let batches = Batches { service: self, zone, hosted, last: Mutex::default() };
+        let outcomes =
+            Hand::new(&batches, (zone, self.capabilities()), seen, changes, |_| None).write().await;
+        if let Some(id) = batches.last.into_inner().unwrap_or_else(PoisonError::into_inner) {
+            self.until_in_sync(zone, &id).await;
         }
-        self.look_again(&mut work, hosted, doubtful).await;
-        if let Some(id) = &work.last {
-            self.until_in_sync(zone, id).await;
-        }
-        work.outcomes.into_iter().map(|outcome| outcome.unwrap_or(Outcome::Done)).collect()
-    }
-
-    async fn send(&self, zone: &ZoneRef, hosted: &Hosted, batch: &[Unit]) -> Result<String, Refused> {
-        let steps = batch.iter().flat_map(|unit| {
-            unit.actions.iter().map(|action| Step {
-                action: action.word,
-                name: &unit.name,
-                rtype: action.rtype,
-                ttl: action.ttl,
-                values: &action.values,
-            })
-        });
-        let path = format!("/hostedzone/{}/rrset/", hosted.id);
-        let xml = self.ask(zone, Method::POST, &path, &[], Some(change_batch(steps))).await?;
-        change_info(&xml).map(|(id, _)| id).ok_or_else(|| Refused::unreadable(zone, true))
-    }
-
-    /// Done already, or changed by somebody else: one read tells.
-    async fn look_again(&self, work: &mut Work<'_>, hosted: &Hosted, doubtful: Vec<(Unit, String)>) {
-        if doubtful.is_empty() {
-            return;
-        }
-        let names: Vec<Name> = doubtful.iter().map(|(unit, _)| unit.name.clone()).collect();
-        let now = match self.read_names(work.zone, hosted, &names).await {
-            Ok(now) => now,
-            Err(error) => {
-                let outcome = Outcome::Failed(error);
-                doubtful.iter().for_each(|(unit, _)| work.settle(unit, &outcome));
-                return;
-            }
-        };
-        for (unit, words) in doubtful {
-            let done = unit.changes.iter().all(|at| is_done(&now, &work.changes[*at]));
-            match done {
-                true => work.settle(&unit, &Outcome::Done),
-                false => work.refuse(&unit, &ErrorClass::Conflict, &words),
-            }
-        }
+        outcomes
     }
 
     /// Waits until all of Route 53's servers have a change, so that verification does not look too
@@ -202,38 +158,6 @@ impl Route53 {
     }
 }
 
-/// Whether a change is what is there now.
-fn is_done(now: &Observed, change: &Change) -> bool {
-    let held = now.get(change.name(), change.rtype());
-    match (change.after(), held) {
-        (None, None) => true,
-        (Some(after), Some(held)) if !held.opaque && held.ttl == after.ttl => {
-            let mut values: Vec<_> = held.values.iter().map(|value| value.data.clone()).collect();
-            values.sort_unstable();
-            values == after.values
-        }
-        _ => false,
-    }
-}
-
-fn units(zone: &ZoneRef, seen: &Observed, changes: &[Change], mut open: Vec<usize>) -> Vec<Unit> {
-    open.sort_by(|a, b| changes[*a].name().cmp(changes[*b].name()));
-    let mut units = Vec::with_capacity(open.len());
-    for chunk in open.chunk_by(|a, b| changes[*a].name() == changes[*b].name()) {
-        let swap = chunk.len() > 1 && chunk.iter().any(|at| changes[*at].rtype() == RecordType::CNAME);
-        let groups: Vec<Vec<usize>> =
-            if swap { vec![chunk.to_vec()] } else { chunk.iter().map(|at| vec![*at]).collect() };
-        for group in groups {
-            let mut actions: Vec<Action> =
-                group.iter().flat_map(|at| actions(zone, seen, &changes[*at])).collect();
-            // What gives way goes first; nobody sees the moment between.
-            actions.sort_by_key(|action| action.word != "DELETE");
-            units.push(Unit { name: changes[group[0]].name().clone(), changes: group, actions });
-        }
-    }
-    units
-}
-
 /// What a change asks for: the set as it was read goes, the set as it shall be comes.
 fn actions(zone: &ZoneRef, seen: &Observed, change: &Change) -> Vec<Action> {
     let present = seen.get(change.name(), change.rtype());
@@ -254,98 +178,48 @@ fn actions(zone: &ZoneRef, seen: &Observed, change: &Change) -> Vec<Action> {
     }
 }
 
-/// Fills batches up to both limits.
-fn pack(units: Vec<Unit>) -> VecDeque<Vec<Unit>> {
-    let mut batches: VecDeque<Vec<Unit>> = VecDeque::new();
-    let (mut values, mut characters) = (0, 0);
-    for unit in units {
-        let (more, longer) = unit
-            .actions
-            .iter()
-            .map(Action::weight)
-            .fold((0, 0), |sum, weight| (sum.0 + weight.0, sum.1 + weight.1));
-        match batches.back_mut() {
-            Some(batch) if values + more <= VALUES_MAX && characters + longer <= CHARACTERS_MAX => {
-                batch.push(unit)
-            }
-            _ => {
-                (values, characters) = (0, 0);
-                batches.push_back(vec![unit]);
-            }
-        }
-        values += more;
-        characters += longer;
-    }
-    batches
-}
-
-/// Settles the units that a refusal names; gives what is to be sent again. Where it names nobody the
-/// batch is halved, and a unit alone is the culprit.
-fn take_out(
-    work: &mut Work<'_>,
-    batch: Vec<Unit>,
-    refused: &Refused,
-    doubtful: &mut Vec<(Unit, String)>,
-) -> Vec<Vec<Unit>> {
-    let sent = batch.len();
-    let alone = sent == 1;
-    let faults = faults(&refused.said);
-    let mut rest = Vec::with_capacity(batch.len());
-    for unit in batch {
-        let own: Vec<&Fault> = faults.iter().filter(|fault| fault.is_about(&unit)).collect();
-        if own.is_empty() && !alone {
-            rest.push(unit);
-            continue;
-        }
-        let words = match own.is_empty() {
-            true => refused.error.message.clone(),
-            false => {
-                let said: Vec<&str> = own.iter().map(|fault| fault.words).collect();
-                format!("Route 53 answered {}: {}", refused.code, said.join(", "))
-            }
-        };
-        let together: Vec<&Change> = unit.changes.iter().map(|at| &work.changes[*at]).collect();
-        let known = together.iter().any(|change| clashes(work.seen, change, &together));
-        let not_as_read = |said: &str| {
-            ["already exists", "was not found", "do not match the current", "conflict"]
-                .iter()
-                .any(|sign| said.contains(sign))
-        };
-        let moved = if own.is_empty() {
-            not_as_read(&refused.said)
-        } else {
-            own.iter().all(|fault| not_as_read(fault.words))
-        };
-        match moved && !known {
-            true => doubtful.push((unit, words)),
-            false => work.refuse(&unit, &ErrorClass::Rejected, &words),
+/// What a refused batch says of its units. A fault that names nobody may be about any of them.
+fn blame(batch: &[Unit<Actions>], refused: Refused) -> Refusal {
+    let moved = |said: &str| {
+        let signs = ["already exists", "was not found", "do not match the current", "conflict"];
+        signs.iter().any(|sign| said.contains(sign))
+    };
+    let said = said_faults(&refused.said);
+    let mut faults = Vec::new();
+    for (unit, held) in batch.iter().enumerate() {
+        let own: Vec<&str> =
+            said.iter().filter(|fault| fault.is_about(&held.piece)).map(|f| f.words).collect();
+        if !own.is_empty() {
+            let words = format!("Route 53 answered {}: {}", refused.code, own.join(", "));
+            let moved = own.iter().all(|words| moved(words));
+            faults.push(Fault { unit, class: ErrorClass::Rejected, words, moved });
         }
     }
-    if rest.len() < sent {
-        // Something left the batch: the rest makes progress as a whole.
-        return vec![rest];
+    if faults.is_empty() && batch.len() == 1 && moved(&refused.said) {
+        let words = refused.error.message.clone();
+        faults.push(Fault { unit: 0, class: ErrorClass::Rejected, words, moved: true });
     }
-    let right = rest.split_off(rest.len() / 2);
-    vec![rest, right]
+    let blame = if faults.is_empty() { Blame::Something } else { Blame::Units(faults) };
+    Refusal { error: refused.error, unknown: false, blame }
 }
 
 /// One bracketed fault of a refusal.
-struct Fault<'a> {
+struct Said<'a> {
     words: &'a str,
     name: Option<Name>,
     rtype: Option<RecordType>,
 }
 
-impl Fault<'_> {
-    fn is_about(&self, unit: &Unit) -> bool {
-        let same_type = |rtype| unit.actions.iter().any(|action| action.rtype == rtype);
-        self.name.as_ref() == Some(&unit.name) && self.rtype.is_none_or(same_type)
+impl Said<'_> {
+    fn is_about(&self, actions: &Actions) -> bool {
+        let same_type = |rtype| actions.list.iter().any(|action| action.rtype == rtype);
+        self.name.as_ref() == Some(&actions.name) && self.rtype.is_none_or(same_type)
     }
 }
 
 /// The faults of a sentence: `[Tried to create resource record set [name='x.', type='A'] but it
 /// already exists, RRSet of type CNAME with DNS name x. is not permitted as ...]`.
-fn faults(said: &str) -> Vec<Fault<'_>> {
+fn said_faults(said: &str) -> Vec<Said<'_>> {
     let mut starts: Vec<usize> =
         ["Tried to ", "RRSet ", "Invalid Resource Record", "InvalidRRSet", "Duplicate Resource Record"]
             .iter()
@@ -360,7 +234,7 @@ fn faults(said: &str) -> Vec<Fault<'_>> {
         .zip(ends)
         .map(|(start, end)| {
             let words = said[*start..end].trim_end_matches(['[', ']', ',', ' ']);
-            Fault { words, name: name_of(words), rtype: type_of(words) }
+            Said { words, name: name_of(words), rtype: type_of(words) }
         })
         .collect()
 }
@@ -388,7 +262,7 @@ mod tests {
                     RRSet of type CNAME with DNS name c.example.org. is not permitted as it conflicts with other records with the same DNS name in zone example.org., \
                     RRSet of type A with DNS name d.example.org. is not permitted because a conflicting RRSet of type CNAME with the same DNS name already exists in zone example.org., \
                     RRSet with DNS name e.example.net. is not permitted in zone example.org.]";
-        let found: Vec<(String, Option<RecordType>)> = faults(said)
+        let found: Vec<(String, Option<RecordType>)> = said_faults(said)
             .iter()
             .map(|fault| (fault.name.as_ref().unwrap().to_string(), fault.rtype))
             .collect();
@@ -401,7 +275,9 @@ mod tests {
         ];
         assert_eq!(found, expected.map(|(name, rtype)| (name.to_owned(), rtype)));
         assert!(
-            faults("[Invalid Resource Record: 'FATAL problem: ARRDATAIllegalIPv4Address']")[0].name.is_none()
+            said_faults("[Invalid Resource Record: 'FATAL problem: ARRDATAIllegalIPv4Address']")[0]
+                .name
+                .is_none()
         );
     }
 }
