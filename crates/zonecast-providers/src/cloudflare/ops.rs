@@ -1,9 +1,8 @@
 //! From changes to Cloudflare's operations on single records.
 
 use super::record::{AUTOMATIC, Handle, body_of};
-use crate::vet::clashes;
 use serde_json::{Map, Value, json};
-use zonecast_core::{Change, Name, Observed, ObservedRRset, RecordData, RecordType};
+use zonecast_core::{Change, ObservedRRset, RecordData, RecordType};
 
 /// One operation on one record.
 #[derive(Clone, Debug, PartialEq)]
@@ -21,58 +20,8 @@ pub(super) enum Op {
     },
 }
 
-/// Changes that stand or fall together: one, or all at a name where a CNAME comes or goes.
-#[derive(Clone, Debug)]
-pub(super) struct Unit {
-    /// Their places in the call.
-    pub(super) changes: Vec<usize>,
-    pub(super) name: Name,
-    pub(super) ops: Vec<Op>,
-    /// What was read lacks a value that the change speaks of: it has to be read again first.
-    pub(super) stale: bool,
-    /// Planned from what was read within this very call.
-    pub(super) fresh: bool,
-    /// One type gives way to another: what goes must go first.
-    pub(super) swap: bool,
-    /// What stands at the name forbids it.
-    pub(super) clash: bool,
-}
-
-/// Groups changes (those of `open`) into units.
-pub(super) fn units(changes: &[Change], open: &[usize], seen: &Observed) -> Vec<Unit> {
-    let mut order = open.to_vec();
-    order.sort_by(|a, b| changes[*a].name().cmp(changes[*b].name()));
-    let mut units: Vec<Unit> = Vec::with_capacity(order.len());
-    for chunk in order.chunk_by(|a, b| changes[*a].name() == changes[*b].name()) {
-        let swap = chunk.len() > 1 && chunk.iter().any(|at| changes[*at].rtype() == RecordType::CNAME);
-        let groups: Vec<Vec<usize>> =
-            if swap { vec![chunk.to_vec()] } else { chunk.iter().map(|at| vec![*at]).collect() };
-        units.extend(groups.into_iter().map(|group| plan(changes, group, swap, seen, false)));
-    }
-    units
-}
-
-/// Plans one unit from what stands there.
-pub(super) fn plan(changes: &[Change], group: Vec<usize>, swap: bool, seen: &Observed, fresh: bool) -> Unit {
-    let together: Vec<&Change> = group.iter().map(|at| &changes[*at]).collect();
-    let (mut ops, mut stale) = (Vec::new(), false);
-    for change in &together {
-        let (more, lacks) = steps(change, seen.get(change.name(), change.rtype()));
-        ops.extend(more);
-        stale |= lacks;
-    }
-    ops.sort_by_key(|op| match op {
-        Op::Delete { .. } => 0,
-        Op::Patch { .. } => 1,
-        Op::Post { .. } => 2,
-    });
-    let clash = together.iter().any(|change| clashes(seen, change, &together));
-    let name = together.first().map_or_else(Name::root, |change| change.name().clone());
-    Unit { changes: group, name, ops, stale: stale && !fresh, fresh, swap, clash }
-}
-
 /// The operations of one change, and whether a value it speaks of was not read.
-fn steps(change: &Change, present: Option<&ObservedRRset>) -> (Vec<Op>, bool) {
+pub(super) fn steps(change: &Change, present: Option<&ObservedRRset>) -> (Vec<Op>, bool) {
     let before: &[RecordData] = change.before().map_or(&[], |set| &set.values);
     let after: &[RecordData] = change.after().map_or(&[], |set| &set.values);
     let mut lacks = false;
@@ -132,7 +81,7 @@ fn steps(change: &Change, present: Option<&ObservedRRset>) -> (Vec<Op>, bool) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use zonecast_core::{ObservedValue, RRset, Ttl};
+    use zonecast_core::{Name, ObservedValue, RRset, Ttl};
 
     fn set(ttl: u32, values: &[&str]) -> RRset {
         let parse = |text: &&str| RecordData::parse(RecordType::A, text).unwrap();
