@@ -6,12 +6,12 @@
 pub(crate) mod listing;
 mod sets;
 
-pub(crate) use sets::{Swap, WriteSets, named, one_by_one, swap_in_steps, units};
+pub(crate) use sets::{Swap, WriteSets, one_by_one, swap_in_steps};
 
 use crate::http::{Answer, Failure, Http, canonical_endpoint};
 use crate::redact::Redactor;
 use crate::tls::Trust;
-use crate::{ErrorClass, Outcome, ProviderError, TestReport, ZoneRef};
+use crate::{ErrorClass, ProviderError, TestReport, ZoneRef};
 use bytes::Bytes;
 use reqwest::header::{HeaderMap, LINK};
 use reqwest::{Method, RequestBuilder};
@@ -66,11 +66,6 @@ impl Refused {
     /// The answer's body as JSON; null where it is none.
     pub(crate) fn json(&self) -> Value {
         serde_json::from_slice(&self.body).unwrap_or_default()
-    }
-
-    /// The outcome of a write that ended so.
-    pub(crate) fn into_outcome(self) -> Outcome {
-        if self.unknown { Outcome::Unknown(self.error) } else { Outcome::Failed(self.error) }
     }
 }
 

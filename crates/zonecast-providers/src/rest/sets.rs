@@ -4,10 +4,10 @@
 //! goes, what stands at the name goes first; if what comes is refused then, it is put back.
 
 use super::Refused;
-use crate::vet::{about, clashes, never_sent, refuse};
-use crate::{ErrorClass, Outcome, ProviderError, ZoneRef};
+use crate::hand::{Blame, Ended, Hand, Refusal, Service, Unit};
+use crate::{Outcome, ProviderError, ZoneRef};
 use async_trait::async_trait;
-use zonecast_core::{Capabilities, Change, Observed, ObservedRRset, RecordType};
+use zonecast_core::{Capabilities, Change, Name, Observed, ObservedRRset, RecordType};
 
 /// A service that takes one set in one call, or in a few.
 #[async_trait]
@@ -71,99 +71,64 @@ pub(crate) async fn one_by_one(
     seen: &Observed,
     changes: &[Change],
 ) -> Vec<Outcome> {
-    let mut outcomes: Vec<Option<Outcome>> =
-        changes.iter().map(|change| refuse(zone, limits, seen, change).map(Outcome::Failed)).collect();
-    let open: Vec<usize> = (0..changes.len()).filter(|at| outcomes[*at].is_none()).collect();
-    let mut given_up: Option<ProviderError> = None;
-    for unit in units(changes, open) {
-        let ended = match (&given_up, &unit[..]) {
-            (Some(error), _) => Err(Refused::local(error.class.clone(), never_sent(error).message)),
-            (None, [at]) => {
-                let change = &changes[*at];
-                writer.write_set(zone, change, seen.get(change.name(), change.rtype())).await
-            }
-            (None, several) => {
-                let swap: Vec<&Change> = several.iter().map(|at| &changes[*at]).collect();
-                writer.swap(zone, seen, &swap).await
-            }
+    let calls = Calls { writer, zone, seen };
+    Hand::new(&calls, (zone, limits.clone()), seen, changes, |_| None).write().await
+}
+
+/// One write, a call for each set.
+struct Calls<'a> {
+    writer: &'a dyn WriteSets,
+    zone: &'a ZoneRef,
+    seen: &'a Observed,
+}
+
+#[async_trait]
+impl Service for Calls<'_> {
+    type Piece = Vec<Change>;
+
+    fn piece(&self, _seen: &Observed, together: &[&Change]) -> Result<Vec<Change>, String> {
+        let mut changes: Vec<Change> = together.iter().copied().cloned().collect();
+        // What goes makes room for a CNAME, or after one; else it waits for what comes.
+        let swap = is_swap(together);
+        changes.sort_by_key(|change| matches!(change, Change::Delete(_)) != swap);
+        Ok(changes)
+    }
+
+    fn weight(&self, _changes: &Vec<Change>) -> [usize; 2] {
+        [1, 0]
+    }
+
+    fn room(&self) -> [usize; 2] {
+        [1, 0]
+    }
+
+    async fn look(&self, _names: &[Name]) -> Result<Observed, ProviderError> {
+        Ok(self.seen.clone())
+    }
+
+    async fn send(&self, batch: &[Unit<Vec<Change>>]) -> Ended {
+        let changes: Vec<&Change> = batch.iter().flat_map(|unit| &unit.piece).collect();
+        let ended = match is_swap(&changes) {
+            true => self.writer.swap(self.zone, self.seen, &changes).await,
+            false => self.each(&changes).await,
         };
-        if let Err(refused) = &ended
-            && given_up.is_none()
-            && !refused.is_about_a_record()
-        {
-            given_up = Some(refused.error.clone());
-        }
-        for at in &unit {
-            outcomes[*at] = Some(match &ended {
-                Ok(()) => Outcome::Done,
-                Err(refused) => named(zone, seen, changes, &unit, *at, refused),
-            });
-        }
+        ended.map(|()| Vec::new()).map_err(|refused| {
+            let blame = if refused.is_about_a_record() { Blame::Something } else { Blame::Service };
+            Refusal { error: refused.error, unknown: refused.unknown, blame }
+        })
     }
-    outcomes.into_iter().map(|outcome| outcome.unwrap_or(Outcome::Done)).collect()
 }
 
-/// The outcome of a change of `unit` that was not taken, with its name where it is to blame.
-pub(crate) fn named(
-    zone: &ZoneRef,
-    seen: &Observed,
-    changes: &[Change],
-    unit: &[usize],
-    at: usize,
-    refused: &Refused,
-) -> Outcome {
-    if !refused.is_about_a_record() {
-        return refused.clone().into_outcome();
-    }
-    let together: Vec<&Change> = unit.iter().map(|at| &changes[*at]).collect();
-    let known = together.iter().any(|change| clashes(seen, change, &together));
-    let class = match refused.error.class {
-        // It was known when the change was planned: planning again does not help.
-        ErrorClass::Conflict if known => ErrorClass::Rejected,
-        ref class => class.clone(),
-    };
-    let mut error = about(zone, &changes[at], class, &refused.error.message);
-    error.culprit = Some(at);
-    Outcome::Failed(error)
-}
-
-/// Changes that are made together, in the order to make them: what comes or changes, swaps, what goes.
-pub(crate) fn units(changes: &[Change], mut open: Vec<usize>) -> Vec<Vec<usize>> {
-    open.sort_by(|a, b| changes[*a].name().cmp(changes[*b].name()));
-    let (mut units, mut last): (Vec<Vec<usize>>, Vec<Vec<usize>>) = (Vec::new(), Vec::new());
-    for chunk in open.chunk_by(|a, b| changes[*a].name() == changes[*b].name()) {
-        let is_delete = |at: &usize| matches!(changes[*at], Change::Delete(_));
-        let (mut goes, comes): (Vec<usize>, Vec<usize>) = chunk.iter().partition(|at| is_delete(at));
-        let swap = chunk.iter().any(|at| changes[*at].rtype() == RecordType::CNAME);
-        if swap && !goes.is_empty() && !comes.is_empty() {
-            goes.extend(comes);
-            units.push(goes);
-        } else {
-            units.extend(comes.into_iter().map(|at| vec![at]));
-            last.extend(goes.into_iter().map(|at| vec![at]));
+impl Calls<'_> {
+    async fn each(&self, changes: &[&Change]) -> Result<(), Refused> {
+        for change in changes {
+            let present = self.seen.get(change.name(), change.rtype());
+            self.writer.write_set(self.zone, change, present).await?;
         }
+        Ok(())
     }
-    units.extend(last);
-    units
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use zonecast_core::{Name, RRset, RecordData, Ttl};
-
-    #[test]
-    fn what_goes_waits_for_what_comes_unless_it_makes_room() {
-        let set = |name: &str, rtype: RecordType, value: &str| {
-            let value = RecordData::parse(rtype, value).unwrap();
-            RRset::new(Name::parse(name).unwrap(), rtype, Ttl::DEFAULT, vec![value])
-        };
-        let changes = [
-            Change::Delete(set("a.example", RecordType::A, "192.0.2.1")),
-            Change::Create(set("b.example", RecordType::CNAME, "x.example")),
-            Change::Delete(set("b.example", RecordType::A, "192.0.2.1")),
-            Change::Create(set("c.example", RecordType::A, "192.0.2.1")),
-        ];
-        assert_eq!(units(&changes, vec![0, 1, 2, 3]), [vec![2, 1], vec![3], vec![0]]);
-    }
+fn is_swap(together: &[&Change]) -> bool {
+    together.len() > 1 && together.iter().any(|change| change.rtype() == RecordType::CNAME)
 }
