@@ -6,6 +6,7 @@
 //! however many changes it has; changes that cannot stand are taken out of it first.
 
 use crate::fields::{Kind, no_more_to_check, one};
+use crate::vet::refuse;
 use crate::{ErrorClass, Outcome, Provider, ProviderError, TestReport, ZoneRef, ZoneSeed};
 use async_trait::async_trait;
 use std::sync::Arc;
@@ -126,8 +127,9 @@ impl Provider for Embedded {
     }
 
     async fn apply(&self, zone: &ZoneRef, _seen: &Observed, changes: &[Change]) -> Vec<Outcome> {
-        let mut outcomes: Vec<Option<Outcome>> =
-            changes.iter().map(|change| refuse(zone, change).map(Outcome::Failed)).collect();
+        let (limits, blank) = (capabilities(), Observed::default());
+        let vet = |change: &Change| refuse(zone, &limits, &blank, change).map(Outcome::Failed);
+        let mut outcomes: Vec<Option<Outcome>> = changes.iter().map(vet).collect();
         let mut tries = 0;
         let rest = loop {
             let refused = outcomes.iter().flatten().count();
@@ -199,24 +201,6 @@ fn observed(sets: impl Iterator<Item = RRset>, serial: Serial) -> Observed {
     let mut observed = Observed::new(sets.collect());
     observed.token = Some(serial.0.to_string());
     observed
-}
-
-/// What is refused whatever the zone holds.
-fn refuse(zone: &ZoneRef, change: &Change) -> Option<ProviderError> {
-    let (name, rtype) = (change.name(), change.rtype());
-    let vital = matches!(rtype, RecordType::SOA | RecordType::NS) && *name == zone.name;
-    let reason = if !name.is_within(&zone.name) {
-        "the name is not within the zone"
-    } else if rtype.is_dnssec_made() {
-        "a signer makes these records"
-    } else if vital && matches!(change, Change::Delete(_)) {
-        "a zone needs its SOA and its NS"
-    } else if change.after().is_some_and(|set| set.values.is_empty()) {
-        "the set has no values"
-    } else {
-        return None;
-    };
-    Some(about(zone, ErrorClass::Rejected, &format!("{name} {rtype}: {reason}")))
 }
 
 /// The edits of what is still open: what is there already is done, what somebody else changed since

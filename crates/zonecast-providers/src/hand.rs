@@ -406,3 +406,6 @@ pub(crate) fn packed<T>(items: Vec<T>, room: [usize; 2], weight: impl Fn(&T) -> 
     }
     parcels
 }
+
+#[cfg(test)]
+mod tests;

@@ -133,7 +133,7 @@ impl ProviderError {
 }
 
 /// The four findings of Test (S2.72-77, X20), and the words for the toast.
-#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize)]
 pub struct TestReport {
     /// All four are true.
     pub ok: bool,

@@ -101,15 +101,7 @@ impl Provider for Etcd {
     }
 
     async fn test(&self, zone: &ZoneRef) -> TestReport {
-        let mut report = TestReport {
-            ok: false,
-            reachable: false,
-            authorised: false,
-            zone_matches: true,
-            can_write: false,
-            message: String::new(),
-            advice: Vec::new(),
-        };
+        let mut report = TestReport { zone_matches: true, ..TestReport::default() };
         if let Err(error) = self.look(zone, &mut report).await {
             report.reachable |= error.class != ErrorClass::Transient;
             report.authorised |= error.class == ErrorClass::Forbidden;

@@ -7,6 +7,7 @@
 //! plugin's parser stops there to compare). Comments and layout of a hand-written file are not kept.
 
 use super::{CoreDnsUrl, about, served_serial};
+use crate::vet::refuse;
 use crate::{ErrorClass, Outcome, Provider, ProviderError, TestReport, ZoneRef, ZoneSeed};
 use async_trait::async_trait;
 use sha2::{Digest, Sha256};
@@ -120,15 +121,7 @@ impl Provider for Files {
     }
 
     async fn test(&self, zone: &ZoneRef) -> TestReport {
-        let mut report = TestReport {
-            ok: false,
-            reachable: false,
-            authorised: true,
-            zone_matches: false,
-            can_write: false,
-            message: String::new(),
-            advice: Vec::new(),
-        };
+        let mut report = TestReport { authorised: true, ..TestReport::default() };
         report.reachable = self.directory.is_dir();
         if !report.reachable {
             report.message = format!("{} is not a directory", self.directory.display());
@@ -338,15 +331,10 @@ fn judge(zone: &ZoneRef, sets: &Sets, change: &Change) -> Option<Outcome> {
     let (name, rtype) = (change.name(), change.rtype());
     let failed =
         |class, words: &str| Some(Outcome::Failed(about(zone, class, format!("{name} {rtype}: {words}"))));
-    let vital = *name == zone.name && matches!(rtype, RecordType::SOA | RecordType::NS);
-    if !name.is_within(&zone.name) {
-        return failed(ErrorClass::Rejected, "the name is not within the zone");
-    } else if rtype.is_dnssec_made() {
-        return failed(ErrorClass::Rejected, "a signer makes these records");
-    } else if vital && (rtype == RecordType::SOA || change.after().is_none()) {
-        return failed(ErrorClass::Rejected, "a zone needs its SOA and its NS");
-    } else if change.after().is_some_and(|set| set.values.is_empty()) {
-        return failed(ErrorClass::Rejected, "the set has no values");
+    if let Some(error) = refuse(zone, &capabilities(), &Observed::default(), change) {
+        return Some(Outcome::Failed(error));
+    } else if *name == zone.name && rtype == RecordType::SOA {
+        return failed(ErrorClass::Rejected, "the SOA is written with the file");
     } else if rtype == RecordType::CNAME && change.after().is_some_and(|set| set.values.len() > 1) {
         return failed(ErrorClass::Rejected, "a name has one CNAME only");
     }

@@ -17,15 +17,7 @@ const WANTED: &str = "v-list-dns-domains, v-list-dns-domain, v-list-dns-records,
 impl HestiaCp {
     /// A few small calls and one listing; nothing is written.
     pub(super) async fn look(&self, zone: &ZoneRef) -> TestReport {
-        let mut report = TestReport {
-            ok: false,
-            reachable: false,
-            authorised: false,
-            zone_matches: false,
-            can_write: false,
-            message: String::new(),
-            advice: Vec::new(),
-        };
+        let mut report = TestReport::default();
         match self.walk(zone, &mut report).await {
             Ok(message) => {
                 report.ok = report.can_write;

@@ -6,9 +6,10 @@
 //! outcome here and is never sent.
 
 use super::records::{Held, refuses};
+use crate::vet::{self, about};
 use crate::{ErrorClass, Outcome, ProviderError, ZoneRef};
 use std::collections::{BTreeMap, BTreeSet};
-use zonecast_core::{Capabilities, Change, Name, RecordData, RecordType, Ttl};
+use zonecast_core::{Capabilities, Change, Name, Observed, RecordData, RecordType, Ttl};
 
 /// One line to write.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -102,24 +103,13 @@ pub(super) fn plan(
 /// What is refused before anything is sent.
 fn refuse(zone: &ZoneRef, limits: &Capabilities, held: &[Held], change: &Change) -> Option<ProviderError> {
     let (name, rtype) = (change.name(), change.rtype());
-    let vital = *name == zone.name && matches!(rtype, RecordType::SOA | RecordType::NS);
-    let mut class = ErrorClass::Rejected;
-    let reason = if !name.is_within(&zone.name) {
-        format!("the name is not within {}", zone.name)
-    } else if rtype.is_dnssec_made() {
-        "a signer makes these records".to_owned()
-    } else if vital && matches!(change, Change::Delete(_)) {
-        format!("a zone without its {rtype} does not answer any more")
-    } else if change.after().is_some_and(|set| set.values.is_empty()) {
-        "the set has no values".to_owned()
-    } else if held.iter().any(|record| record.is_at(name, rtype) && record.data.is_none()) {
-        "what is there cannot be read, and is not written over".to_owned()
-    } else {
-        class = ErrorClass::Unsupported;
-        let set = change.after()?;
-        limits.check(set).err().or_else(|| refuses(&zone.name, set))?
-    };
-    Some(ProviderError::new(class, format!("{name} {rtype} in {}: {reason}", zone.name)))
+    if held.iter().any(|record| record.is_at(name, rtype) && record.data.is_none()) {
+        let words = "what is there cannot be read, and is not written over";
+        return Some(about(zone, change, ErrorClass::Rejected, words));
+    }
+    let own = || change.after().and_then(|set| refuses(&zone.name, set));
+    vet::refuse(zone, limits, &Observed::default(), change)
+        .or_else(|| Some(about(zone, change, ErrorClass::Unsupported, &own()?)))
 }
 
 /// Ids that more than one line bears, as happens after two writes at one time.

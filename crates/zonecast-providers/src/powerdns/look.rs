@@ -18,15 +18,7 @@ pub(super) struct ServerInfo {
 impl PowerDns {
     /// Two small calls, nothing written.
     pub(super) async fn look(&self, zone: &ZoneRef) -> TestReport {
-        let mut report = TestReport {
-            ok: false,
-            reachable: false,
-            authorised: false,
-            zone_matches: false,
-            can_write: false,
-            message: String::new(),
-            advice: Vec::new(),
-        };
+        let mut report = TestReport::default();
         let server = match self.server(zone, &mut report).await {
             Ok(server) => server,
             Err(words) => return TestReport { message: words, ..report },

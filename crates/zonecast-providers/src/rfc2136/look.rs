@@ -8,15 +8,7 @@ use zonecast_dns::{Connection, ResponseCode, Soa, Update};
 impl Rfc2136 {
     /// Asks for the SOA, then deletes a record that is not there, then tries the transfer.
     pub(super) async fn look(&self, zone: &ZoneRef) -> TestReport {
-        let mut report = TestReport {
-            ok: false,
-            reachable: false,
-            authorised: false,
-            zone_matches: false,
-            can_write: false,
-            message: String::new(),
-            advice: Vec::new(),
-        };
+        let mut report = TestReport::default();
         let mut connection = match self.connect(zone).await {
             Ok(connection) => connection,
             Err(error) => return TestReport { message: error.message, ..report },
