@@ -145,6 +145,21 @@ pub enum KeyVerdict {
     Occluded,
 }
 
+impl KeyVerdict {
+    /// The verdict in one word, as previews show it.
+    pub fn as_str(&self) -> &'static str {
+        match self {
+            KeyVerdict::Equal => "equal",
+            KeyVerdict::Change => "change",
+            KeyVerdict::Adopted => "adopted",
+            KeyVerdict::Conflict { .. } => "conflict",
+            KeyVerdict::Held => "held",
+            KeyVerdict::Unsupported => "unsupported",
+            KeyVerdict::Occluded => "occluded",
+        }
+    }
+}
+
 /// What the plan does about one key, and what is whose afterwards.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct KeyPlan {

@@ -8,7 +8,7 @@ use crate::codec;
 use crate::error::StoreError;
 use crate::model::*;
 use crate::raise::{APPROVED, ASKED, REWRITE, TAKE_OVER};
-use crate::sql::{args, bulk, statements};
+use crate::sql::{Value, args, bulk, statements};
 use zonecast_core::Name;
 
 /// Backoff is never longer than this: a due time further ahead means the clock was stepped back.
@@ -54,6 +54,9 @@ statements! {
 }
 
 bulk! {
+    DIRTY_AT [] [zone_id: Int, name_key: Blob] = "
+        SELECT n.name_key, n.wanted, n.attempts, n.priority, n.flags, n.job_id FROM v CROSS JOIN name_state n
+        WHERE n.zone_id = v.zone_id AND n.name_key = v.name_key AND n.wanted > n.done";
     STATES_AT [] [zone_id: Int, name_key: Blob] = "
         SELECT n.name_key, n.wanted, n.done, n.due_at, n.attempts FROM v CROSS JOIN name_state n
         WHERE n.zone_id = v.zone_id AND n.name_key = v.name_key";
@@ -120,6 +123,13 @@ impl Store {
             }
         }
         Ok(names)
+    }
+
+    /// Those of the names that have work to do, due now or later.
+    pub async fn dirty_at(&self, zone_id: i64, names: &[Name]) -> Result<Vec<DirtyName>, StoreError> {
+        let rows = names.iter().flat_map(|name| [Value::from(zone_id), Value::from(name)]).collect();
+        let rows: Vec<DirtyTuple> = self.db().bulk(&DIRTY_AT, args![], rows).await?;
+        rows.into_iter().map(dirty_name).collect()
     }
 
     /// How far names of a zone are; settled names without keys have no row and are left out.

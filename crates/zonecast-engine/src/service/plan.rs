@@ -1,20 +1,19 @@
-//! What would be done, without doing it: the same reading and the same planning as the engine's pass.
+//! What would be done, without doing it: the engine's own look (`sync::look`), and no hand behind it.
 
 use super::touch::touched;
 use super::zones::entry;
 use crate::app::App;
 use crate::catalog::{View, ZoneEntry};
 use crate::problem::{FieldProblem, Problem};
-use crate::sync::{Wanted, desired_in_zone};
+use crate::sync::look::{self, Eyes, Work};
+use crate::sync::make_zone;
 use serde::{Deserialize, Serialize};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 use utoipa::ToSchema;
-use zonecast_core::claim::{Claim, Owner, OwnerKind as CoreKind};
-use zonecast_core::desired::desired_at;
-use zonecast_core::plan::{KeyVerdict, NamePlan, NamePlanInput, Policy, change_line, plan_name};
-use zonecast_core::{Capabilities, Change, Name, Observed, RRset, RecordData, RecordType, Ttl, ZoneId};
-use zonecast_store::{KeyRow, NewClaim, OwnerId, OwnerKind, OwnerWrite};
+use zonecast_core::plan::{KeyVerdict, NamePlan, change_line};
+use zonecast_core::{Change, KeyState, Name, Observed, RRset, RecordData, RecordType};
+use zonecast_store::{DirtyName, NewClaim, OwnerId, OwnerKind, OwnerWrite, Priority, Raise};
 
 /// How long a provider may take for a plan.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -127,44 +126,42 @@ impl ZonePlanView {
     }
 }
 
-/// Claims to be looked at as if they were stored already.
-#[derive(Default)]
-struct Supposed {
-    without: BTreeSet<Owner>,
-    /// By zone and name; their ids are their order, as if after all that are stored.
-    plus: BTreeMap<(i64, Name), Vec<Claim>>,
+/// Names of zones, and how they would be raised.
+struct Asked<'a> {
+    names: BTreeMap<i64, Vec<Name>>,
+    /// `None`: as they are due already, or would be if they were.
+    how: Option<Raise>,
+    supposed: &'a [OwnerWrite],
 }
 
-impl Supposed {
-    fn write(&mut self, view: &View, write: &OwnerWrite) {
-        let owner = write.row.owner();
-        let owner = Owner { kind: core_kind(owner.kind), id: owner.id };
-        if owner.id > 0 {
-            self.without.insert(owner);
+impl Asked<'_> {
+    fn new(touched: impl Iterator<Item = (i64, Name)>) -> Asked<'static> {
+        let mut names: BTreeMap<i64, Vec<Name>> = BTreeMap::new();
+        for (zone, name) in touched {
+            names.entry(zone).or_default().push(name);
         }
-        for (claim, id) in write.claims.iter().zip(1..) {
-            for place in view.index.placements(&claim.name, claim.data.rtype()) {
-                if claim.zone_id.is_none_or(|only| only == place.zone.id.0) {
-                    let (data, ttl, zone) = (place.data(&claim.data), claim.ttl, claim.zone_id.map(ZoneId));
-                    let here = self.plus.entry((place.zone.id.0, place.name.clone())).or_default();
-                    here.push(Claim { id, owner, name: place.name, data, ttl, zone });
-                }
-            }
+        for names in names.values_mut() {
+            names.sort_unstable();
+            names.dedup();
         }
+        Asked { names, how: None, supposed: &[] }
     }
 }
 
-/// What writes that are not stored would do.
+/// What writes that are not stored would do, if a call asked for them.
 pub async fn of_writes(app: &App, view: &View, writes: &[OwnerWrite]) -> Result<PlanView, Problem> {
-    let mut names: BTreeMap<i64, Vec<Name>> = BTreeMap::new();
-    let mut supposed = Supposed::default();
-    for write in writes {
-        for (zone, name) in &write.touched {
-            names.entry(*zone).or_default().push(name.clone());
-        }
-        supposed.write(view, write);
-    }
-    over(app, view, names, &supposed).await
+    of_raise(app, view, Raise::asked(Priority::Interactive), writes).await
+}
+
+/// What writes that are not stored would do, if they raised their names like this.
+pub async fn of_raise(
+    app: &App,
+    view: &View,
+    how: Raise,
+    writes: &[OwnerWrite],
+) -> Result<PlanView, Problem> {
+    let touched = writes.iter().flat_map(|write| write.touched.iter().cloned());
+    over(app, view, &Asked { how: Some(how), supposed: writes, ..Asked::new(touched) }).await
 }
 
 /// What is due for one host.
@@ -173,26 +170,22 @@ pub async fn of_host(app: &App, id: i64) -> Result<PlanView, Problem> {
     let view = app.catalog.view();
     let claims = app.store.claims_of(OwnerId { kind: OwnerKind::Host, id }, true).await?;
     let claims: Vec<NewClaim> = claims.into_iter().map(super::write::as_new).collect();
-    let mut names: BTreeMap<i64, Vec<Name>> = BTreeMap::new();
-    for (zone, name) in touched(&view, claims.iter()) {
-        names.entry(zone).or_default().push(name);
-    }
-    over(app, &view, names, &Supposed::default()).await
+    over(app, &view, &Asked::new(touched(&view, claims.iter()).into_iter())).await
 }
 
 /// What is due for one zone.
 pub async fn of_zone(app: &App, id: i64) -> Result<PlanView, Problem> {
     let zone = entry(app, id)?;
     let names = super::zone_work::names_of(app, &zone, NAMES_MAX).await?;
-    over(app, &app.catalog.view(), BTreeMap::from([(id, names)]), &Supposed::default()).await
+    over(app, &app.catalog.view(), &Asked::new(names.into_iter().map(|name| (id, name)))).await
 }
 
 /// What is due in a zone that is being added; the provider is asked briefly, and only where names are
 /// wanted there.
 pub async fn of_new_zone(app: &App, view: &View, zone: &ZoneEntry) -> Result<ZonePlanView, Problem> {
     let names = super::zone_work::names_in(app, view, zone, NAMES_MAX).await?;
-    let nothing = Supposed::default();
-    let plan = of_names(app, view, zone, names, &nothing);
+    let asked = Asked::new(std::iter::empty());
+    let plan = of_names(app, view, zone, &names, &asked);
     match tokio::time::timeout(NEW_ZONE_PATIENCE, plan).await {
         Ok(plan) => plan,
         Err(_) => {
@@ -205,21 +198,17 @@ pub async fn of_new_zone(app: &App, view: &View, zone: &ZoneEntry) -> Result<Zon
 /// What is due for every zone.
 pub async fn of_all(app: &App) -> Result<PlanView, Problem> {
     let view = app.catalog.view();
-    let mut names = BTreeMap::new();
+    let mut names = Vec::new();
     for (id, zone) in &view.zones {
-        names.insert(*id, super::zone_work::names_of(app, zone, NAMES_MAX).await?);
+        let of_zone = super::zone_work::names_of(app, zone, NAMES_MAX).await?;
+        names.extend(of_zone.into_iter().map(|name| (*id, name)));
     }
-    over(app, &view, names, &Supposed::default()).await
+    over(app, &view, &Asked::new(names.into_iter())).await
 }
 
-async fn over(
-    app: &App,
-    view: &View,
-    names: BTreeMap<i64, Vec<Name>>,
-    supposed: &Supposed,
-) -> Result<PlanView, Problem> {
-    let zones = names.into_iter().filter_map(|(id, names)| Some((view.zone(id)?, names)));
-    let plans = zones.map(|(zone, names)| of_names(app, view, zone, names, supposed));
+async fn over(app: &App, view: &View, asked: &Asked<'_>) -> Result<PlanView, Problem> {
+    let zones = asked.names.iter().filter_map(|(id, names)| Some((view.zone(*id)?, names)));
+    let plans = zones.map(|(zone, names)| of_names(app, view, zone, names, asked));
     let plans = futures_util::future::join_all(plans).await;
     Ok(PlanView::of(plans.into_iter().collect::<Result<_, _>>()?))
 }
@@ -228,111 +217,77 @@ async fn of_names(
     app: &App,
     view: &View,
     zone: &ZoneEntry,
-    mut names: Vec<Name>,
-    supposed: &Supposed,
+    names: &[Name],
+    asked: &Asked<'_>,
 ) -> Result<ZonePlanView, Problem> {
-    names.sort_unstable();
-    names.dedup();
     let mut plan = ZonePlanView::empty(zone);
     if names.is_empty() {
         return Ok(plan);
     }
-    let ttl = app.config.orchestrator.dns.ttl;
-    let wanted = desired_in_zone(&app.store, view, zone, &names, ttl).await?;
-    let keys = app.store.keys_at(zone.row.id, &names).await?;
-    let observed = match read(zone, &names).await {
-        Ok(observed) => observed,
-        Err(words) => {
-            plan.error = Some(words);
-            return Ok(plan);
+    let (store, ttl) = (&app.store, app.config.orchestrator.dns.ttl);
+    let eyes = Eyes { store, view, zone, ttl, supposed: asked.supposed };
+    let dirty = raised(store.dirty_at(zone.row.id, names).await?, names, asked.how.as_ref());
+    let work = look::load(&eyes, dirty).await?;
+    match seen(app, &eyes, &work).await {
+        Ok(observed) => {
+            let plans = look::plan(&eyes, &work, &observed, store.now().await?).await?;
+            show(&mut plan, &work, plans);
         }
-    };
-    for wanted in wanted {
-        let wanted = suppose(app, view, zone, wanted, supposed);
-        show(&mut plan, plan_one(zone, &wanted, &keys, &observed));
+        Err(words) => plan.error = Some(words),
     }
     Ok(plan)
 }
 
-async fn read(zone: &ZoneEntry, names: &[Name]) -> Result<Observed, String> {
-    let provider = zone.connection.provider.as_ref().map_err(Clone::clone)?;
-    let place = zone.reference(Instant::now() + PATIENCE);
-    let reading = provider.read(&place, names);
+/// The names as they would be due: what is due already keeps what was asked for it.
+fn raised(due: Vec<DirtyName>, names: &[Name], how: Option<&Raise>) -> Vec<DirtyName> {
+    let mut due: BTreeMap<Name, DirtyName> = due.into_iter().map(|due| (due.name.clone(), due)).collect();
+    let raised = |name: &Name| {
+        let due = due.remove(name).unwrap_or_else(|| DirtyName::clean(name.clone()));
+        how.map_or(due.clone(), |how| due.raised(how))
+    };
+    names.iter().map(raised).collect()
+}
+
+/// What stands at the names, read as the pass reads it; in a zone that the pass would make, what it
+/// then finds.
+async fn seen(app: &App, eyes: &Eyes<'_>, work: &Work) -> Result<Observed, String> {
+    let zone = eyes.zone;
+    let provider = look::provider(zone).map_err(|error| error.to_string())?;
+    let place = || zone.reference(Instant::now() + PATIENCE);
+    let reading = look::read(provider.as_ref(), &zone.row.name, work, place(), async || Ok(place()));
     match tokio::time::timeout(PATIENCE, reading).await {
-        Ok(read) => read.map_err(|error| error.to_string()),
+        Ok(Ok(Err(error))) if make_zone::is_missing(zone, &error) => {
+            Ok(make_zone::made_with(eyes, &app.config))
+        }
+        Ok(Ok(read)) => read.map_err(|error| error.to_string()),
+        Ok(Err(error)) => Err(error.to_string()),
         Err(_) => Err(format!("no answer within {} seconds", PATIENCE.as_secs())),
     }
 }
 
-/// What would be wanted if the supposed claims stood.
-fn suppose(app: &App, view: &View, zone: &ZoneEntry, wanted: Wanted, supposed: &Supposed) -> Wanted {
-    if supposed.without.is_empty() && supposed.plus.is_empty() {
-        return wanted;
+fn show(plan: &mut ZonePlanView, work: &Work, plans: Vec<NamePlan>) {
+    let order = look::order(&plans);
+    plan.changes.extend(order.into_iter().map(|(index, step)| change_view(&plans[index].changes[step])));
+    for (of_name, wanted) in plans.into_iter().zip(&work.wanted) {
+        let mut note = |rtype: RecordType, verdict: &str, note: Option<String>| {
+            plan.notes.push(PlanNote {
+                name: wanted.name.to_string(),
+                rtype: rtype.to_string(),
+                verdict: verdict.to_owned(),
+                note,
+            });
+        };
+        for key in of_name.keys.into_iter().filter(|key| key.verdict != KeyVerdict::Unsupported) {
+            match look::said(&key) {
+                (KeyState::Applied, None) => {}
+                (KeyState::Applied, words) => note(key.rtype, key.verdict.as_str(), words),
+                (state, words) => note(key.rtype, state.as_str(), words),
+            }
+        }
+        for (rtype, words) in look::refused(wanted) {
+            note(rtype, KeyState::Unsupported.as_str(), Some(words));
+        }
     }
-    let stays = |claim: &Claim| !supposed.without.contains(&claim.owner);
-    let mut claims: Vec<Claim> = wanted.claims.into_iter().filter(stays).collect();
-    let newest = claims.iter().map(|claim| claim.id).max().unwrap_or(0);
-    let plus = supposed.plus.get(&(zone.row.id, wanted.name.clone())).into_iter().flatten();
-    claims.extend(plus.map(|claim| Claim { id: newest + claim.id, ..claim.clone() }));
-    let capabilities = match &zone.connection.provider {
-        Ok(provider) => provider.capabilities(),
-        Err(_) => Capabilities::unlimited(),
-    };
-    let ttl = |claim: &Claim| default_ttl(app, view, claim);
-    let desired = desired_at(&zone.zone, &wanted.name, &claims, ttl, &capabilities);
-    Wanted { name: wanted.name, desired, claims }
-}
-
-/// The TTL of a claim whose owner and zone name none: the pool's, else the configured one.
-pub(crate) fn default_ttl(app: &App, view: &View, claim: &Claim) -> Ttl {
-    let address = claim.data.as_address().or_else(|| claim.name.reverse_address());
-    let pool = address.and_then(|address| view.pool_of(address));
-    pool.and_then(|pool| pool.ttl).unwrap_or(app.config.orchestrator.dns.ttl)
-}
-
-/// The store's word for an owner in the core's.
-pub(crate) fn core_kind(kind: OwnerKind) -> CoreKind {
-    match kind {
-        OwnerKind::Host => CoreKind::Host,
-        OwnerKind::Domain => CoreKind::Domain,
-        OwnerKind::Record => CoreKind::Record,
-    }
-}
-
-fn plan_one(zone: &ZoneEntry, wanted: &Wanted, keys: &[KeyRow], observed: &Observed) -> NamePlan {
-    let ours = keys.iter().filter(|key| key.name == wanted.name && !key.applied.is_empty());
-    let applied: Vec<RRset> =
-        ours.map(|key| RRset::new(key.name.clone(), key.rtype, key.ttl, key.applied.clone())).collect();
-    let policy = Policy { ..zone.zone.policy() };
-    plan_name(&NamePlanInput {
-        observed: observed.at(&wanted.name),
-        desired: &wanted.desired.sets,
-        unsupported: &wanted.desired.unsupported,
-        applied: &applied,
-        a_host_holds_this_address: wanted.host_holds(),
-        ..NamePlanInput::new(&wanted.name, &zone.row.name, &policy)
-    })
-}
-
-fn show(plan: &mut ZonePlanView, of_name: NamePlan) {
-    plan.changes.extend(of_name.changes.iter().map(change_view));
-    let worth = of_name.keys.into_iter().filter(|key| key.note.is_some() || is_in_the_way(&key.verdict));
-    plan.notes.extend(worth.map(|key| PlanNote {
-        name: key.name.to_string(),
-        rtype: key.rtype.to_string(),
-        verdict: verdict_word(&key.verdict),
-        note: key.note,
-    }));
-}
-
-fn is_in_the_way(verdict: &KeyVerdict) -> bool {
-    !matches!(verdict, KeyVerdict::Equal | KeyVerdict::Change | KeyVerdict::Adopted)
-}
-
-fn verdict_word(verdict: &KeyVerdict) -> String {
-    let text = format!("{verdict:?}");
-    let word: String = text.chars().take_while(|c| c.is_ascii_alphanumeric()).collect();
-    word.to_lowercase()
 }
 
 fn change_view(change: &Change) -> ChangeView {

@@ -267,13 +267,14 @@ pub async fn desired_page(
 
 /// What is desired at one name: judged as one zone would that has no limits.
 fn desired_rows(app: &App, view: &View, claims: &[ClaimRow]) -> Vec<DesiredRecordView> {
-    use zonecast_core::claim::{Claim, Owner};
+    use crate::sync::{core_owner, pool_ttl};
+    use zonecast_core::claim::Claim;
     let Some(first) = claims.first() else { return Vec::new() };
     let core: Vec<Claim> = claims
         .iter()
         .map(|row| Claim {
             id: row.id,
-            owner: Owner { kind: super::plan::core_kind(row.owner.kind), id: row.owner.id },
+            owner: core_owner(row.owner),
             name: row.name.clone(),
             data: row.data.clone(),
             ttl: row.ttl,
@@ -286,7 +287,7 @@ fn desired_rows(app: &App, view: &View, claims: &[ClaimRow]) -> Vec<DesiredRecor
         zonecast_core::Zone::new(zonecast_core::ZoneId(0), zonecast_core::ConnectionId(0), first.name.clone())
     });
     let unlimited = zonecast_core::Capabilities::unlimited();
-    let ttl = |claim: &Claim| super::plan::default_ttl(app, view, claim);
+    let ttl = |claim: &Claim| pool_ttl(view, claim).unwrap_or(app.config.orchestrator.dns.ttl);
     let desired = zonecast_core::desired::desired_at(&zone, &first.name, &core, ttl, &unlimited);
     let rows = desired.sets.into_iter().flat_map(|set| {
         let mut values: Vec<String> = set.values.iter().map(RecordData::to_text).collect();

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use zonecast_core::{
     Capabilities, Claim, Desired, Name, Owner, OwnerKind, RecordType, Ttl, ZoneId, claim_name, desired_at,
 };
-use zonecast_store::{ClaimRow, Store, StoreError};
+use zonecast_store::{ClaimRow, NewClaim, OwnerAction, OwnerId, OwnerWrite, Store, StoreError};
 
 /// What should stand at one name of one zone, and who asked for it.
 pub struct Wanted {
@@ -35,9 +35,23 @@ pub async fn desired_in_zone(
     names: &[Name],
     default_ttl: Ttl,
 ) -> Result<Vec<Wanted>, StoreError> {
+    desired_with(store, view, zone, names, default_ttl, &[]).await
+}
+
+/// The same as if `supposed` were stored already.
+pub(crate) async fn desired_with(
+    store: &Store,
+    view: &View,
+    zone: &ZoneEntry,
+    names: &[Name],
+    default_ttl: Ttl,
+    supposed: &[OwnerWrite],
+) -> Result<Vec<Wanted>, StoreError> {
     let full: Vec<Name> = names.iter().map(|local| claim_name(&zone.zone, local)).collect();
+    let mut claims = store.claims_at(&full).await?;
+    suppose(&mut claims, supposed);
     let mut by_name: BTreeMap<Name, Vec<ClaimRow>> = BTreeMap::new();
-    for claim in store.claims_at(&full).await? {
+    for claim in claims {
         by_name.entry(claim.name.clone()).or_default().push(claim);
     }
     let capabilities = capabilities(zone);
@@ -46,6 +60,36 @@ pub async fn desired_in_zone(
         judge(view, zone, local, &rows, default_ttl, &capabilities)
     });
     Ok(wanted.collect())
+}
+
+/// Replaces the owners' claims as the store would: equal ones keep their age, new ones are the youngest.
+fn suppose(claims: &mut Vec<ClaimRow>, supposed: &[OwnerWrite]) {
+    let mut youngest = i64::MAX / 2;
+    for (write, unborn) in supposed.iter().zip(1..) {
+        if matches!(write.action, OwnerAction::Touch) {
+            continue;
+        }
+        let owner = write.row.owner();
+        // Several new owners have no id yet, and are not one.
+        let owner = if owner.id > 0 { owner } else { OwnerId { id: -unborn, ..owner } };
+        let (mut old, others) = std::mem::take(claims).into_iter().partition(|row| row.owner == owner);
+        *claims = others;
+        for claim in &write.claims {
+            let row = kept(&mut old, claim).unwrap_or_else(|| {
+                youngest += 1;
+                let NewClaim { name, data, zone_id, .. } = claim.clone();
+                ClaimRow { id: youngest, owner, name, data, ttl: None, zone_id }
+            });
+            claims.push(ClaimRow { ttl: claim.ttl, ..row });
+        }
+    }
+}
+
+/// The stored claim that is this one.
+fn kept(old: &mut Vec<ClaimRow>, claim: &NewClaim) -> Option<ClaimRow> {
+    let same =
+        |row: &ClaimRow| row.name == claim.name && row.data == claim.data && row.zone_id == claim.zone_id;
+    old.iter().position(same).map(|at| old.swap_remove(at))
 }
 
 /// What the zone's provider can hold; nothing is refused while the provider cannot be asked.
@@ -77,14 +121,9 @@ fn placed(view: &View, zone: &ZoneEntry, row: &ClaimRow) -> Option<Claim> {
     }
     let mut placements = view.index.placements(&row.name, row.data.rtype());
     let placement = placements.find(|placement| placement.zone.id.0 == zone.row.id)?;
-    let kind = match row.owner.kind {
-        zonecast_store::OwnerKind::Host => OwnerKind::Host,
-        zonecast_store::OwnerKind::Domain => OwnerKind::Domain,
-        zonecast_store::OwnerKind::Record => OwnerKind::Record,
-    };
     Some(Claim {
         id: row.id,
-        owner: Owner { kind, id: row.owner.id },
+        owner: core_owner(row.owner),
         data: placement.data(&row.data),
         name: placement.name,
         ttl: row.ttl,
@@ -92,8 +131,18 @@ fn placed(view: &View, zone: &ZoneEntry, row: &ClaimRow) -> Option<Claim> {
     })
 }
 
+/// The store's word for an owner in the core's.
+pub(crate) fn core_owner(owner: OwnerId) -> Owner {
+    let kind = match owner.kind {
+        zonecast_store::OwnerKind::Host => OwnerKind::Host,
+        zonecast_store::OwnerKind::Domain => OwnerKind::Domain,
+        zonecast_store::OwnerKind::Record => OwnerKind::Record,
+    };
+    Owner { kind, id: owner.id }
+}
+
 /// The TTL of the pool that the claim's address lies in.
-fn pool_ttl(view: &View, claim: &Claim) -> Option<Ttl> {
+pub(crate) fn pool_ttl(view: &View, claim: &Claim) -> Option<Ttl> {
     let address = claim.data.as_address().or_else(|| claim.name.reverse_address())?;
     view.pool_of(address)?.ttl
 }

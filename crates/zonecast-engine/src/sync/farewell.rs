@@ -7,7 +7,6 @@
 
 use super::group::Turn;
 use super::outcome::Judged;
-use super::pass::ours_at;
 use super::verify;
 use futures_util::StreamExt;
 use std::collections::BTreeMap;
@@ -65,7 +64,7 @@ fn removed(turn: &Turn, judged: &Judged<'_>, index: usize, now: i64) -> Vec<(RRs
         let of_plan = plan.keys.iter().any(|key| key.rtype == rtype && !key.ours_after.is_empty());
         of_plan || judged.work.wanted[index].desired.unsupported.contains(&rtype)
     };
-    let sets = ours_at(judged.work, &dirty.name).into_iter().filter(|set| !stays(set.rtype));
+    let sets = judged.work.ours_at(&dirty.name).into_iter().filter(|set| !stays(set.rtype));
     let known = |rtype: RecordType| {
         let keys = judged.work.known.get(&dirty.name).into_iter().flatten();
         keys.filter(|key| is_leaving(key)).find(|key| key.rtype == rtype)

@@ -5,14 +5,17 @@
 //! made once (`Provider::create_zone`). Off for every zone unless a domain or a person asked (X31).
 
 use super::group::Turn;
+use super::look::Eyes;
+use crate::catalog::ZoneEntry;
+use crate::config::Config;
 use crate::settings::DomainOptions;
-use zonecast_core::{Change, Name, Observed, RRset, RecordData, RecordType};
+use zonecast_core::{Change, Name, Observed, ObservedRRset, RRset, RecordData, RecordType, Ttl};
 use zonecast_providers::{ErrorClass, ProviderError, ZoneRef, ZoneSeed};
-use zonecast_store::{DomainRow, NewAudit, StoreError};
+use zonecast_store::{DomainRow, NewAudit, OwnerRow, StoreError};
 
 /// Whether this error means that the zone is to be made.
-pub(super) fn is_missing(turn: &Turn, error: &ProviderError) -> bool {
-    error.class == ErrorClass::NoSuchZone && turn.zone.settings.create_missing_zone
+pub(crate) fn is_missing(zone: &ZoneEntry, error: &ProviderError) -> bool {
+    error.class == ErrorClass::NoSuchZone && zone.settings.create_missing_zone
 }
 
 /// Makes the zone at its provider; gives how it is named from now on.
@@ -25,7 +28,7 @@ pub(super) async fn make(turn: &mut Turn) -> Result<Result<ZoneRef, ProviderErro
         Err(words) => return Ok(Err(ProviderError::new(ErrorClass::Unauthorized, words.clone()))),
     };
     let domain = turn.inner.store.domain_by_name(&turn.zone.row.name).await?;
-    let seed = seed(turn, domain.as_ref());
+    let seed = seed(&turn.inner.config, &turn.zone, domain.as_ref());
     let zone = turn.call().await?;
     match provider.create_zone(&zone, &seed).await {
         Ok(id) => {
@@ -49,12 +52,12 @@ fn about_the_zone(zone: &ZoneRef, error: ProviderError) -> ProviderError {
 }
 
 /// What the new zone starts with: what its domain says, else what is configured.
-fn seed(turn: &Turn, domain: Option<&DomainRow>) -> ZoneSeed {
-    let seed = turn.inner.config.authority.seed(&turn.zone.row.name);
+fn seed(config: &Config, zone: &ZoneEntry, domain: Option<&DomainRow>) -> ZoneSeed {
+    let seed = config.authority.seed(&zone.row.name);
     let Some(domain) = domain else { return seed };
     let named = apex_servers(domain);
     let soa = DomainOptions::of(domain).soa;
-    let configured = !turn.inner.config.authority.name_servers.is_empty();
+    let configured = !config.authority.name_servers.is_empty();
     let name_servers = if named.is_empty() || configured { seed.name_servers } else { named };
     ZoneSeed {
         primary: name_servers.first().cloned().unwrap_or(seed.primary),
@@ -67,6 +70,15 @@ fn seed(turn: &Turn, domain: Option<&DomainRow>) -> ZoneSeed {
 fn apex_servers(domain: &DomainRow) -> Vec<Name> {
     let apex = domain.records.iter().filter(|set| set.name == domain.name && set.rtype == RecordType::NS);
     apex.flat_map(|set| set.values.iter().filter_map(RecordData::as_name)).collect()
+}
+
+/// What stands in a zone that is not there yet, once it was made.
+pub(crate) fn made_with(eyes: &Eyes<'_>, config: &Config) -> Observed {
+    let seed = seed(config, eyes.zone, None);
+    let apex = &eyes.zone.row.name;
+    let ns = seed.name_servers.iter().map(|server| RecordData::single_name(RecordType::NS, server));
+    let set = RRset::new(apex.clone(), RecordType::NS, Ttl::DEFAULT, ns.collect());
+    Observed::new(vec![ObservedRRset::from(set)])
 }
 
 /// Remembers the provider's own id of the zone.
@@ -106,10 +118,18 @@ async fn made(
 
 /// The step that brings the SOA to what the domain of this zone asks for, where that is managed. The
 /// served serial stays in it: the server raises it with the change, and no wish moves it back (X30).
-pub(super) async fn soa_change(turn: &Turn, observed: &Observed) -> Result<Option<Change>, StoreError> {
-    let apex = &turn.zone.row.name;
+pub(super) async fn soa_change(eyes: &Eyes<'_>, observed: &Observed) -> Result<Option<Change>, StoreError> {
+    let apex = &eyes.zone.row.name;
     let Some(there) = observed.get(apex, RecordType::SOA) else { return Ok(None) };
-    let Some(domain) = turn.inner.store.domain_by_name(apex).await? else { return Ok(None) };
+    let supposed = eyes.supposed.iter().find_map(|write| match &write.row {
+        OwnerRow::Domain(row) if row.name == *apex => Some(row.clone()),
+        _ => None,
+    });
+    let domain = match supposed {
+        Some(domain) => Some(domain),
+        None => eyes.store.domain_by_name(apex).await?,
+    };
+    let Some(domain) = domain else { return Ok(None) };
     let (Some(soa), Some(old)) = (DomainOptions::of(&domain).soa, there.values.first()) else {
         return Ok(None);
     };

@@ -6,8 +6,8 @@
 //! provider): one lease, one worker, one rate budget each, so a provider that is slow or down
 //! delays nobody else.
 //!
-//! `group` is the worker, `budget` how often it may call, `pass` one look at one zone, `desired` what should be there, `outcome` what
-//! became of it, `trouble` what to do when a provider will not answer, `verify` the proof by DNS
+//! `group` is the worker, `budget` how often it may call, `look` what is there and what follows, `pass` the hand that does it, `desired`
+//! what should be there, `outcome` what became of it, `trouble` what to do when a provider will not answer, `verify` the proof by DNS
 //! query, `rematch` the marking of existing names for a new zone, `removal` a zone on its way out, `drift` the daily comparison.
 
 mod budget;
@@ -17,7 +17,8 @@ mod farewell;
 mod group;
 mod hand_over;
 mod housekeeping;
-mod make_zone;
+pub(crate) mod look;
+pub(crate) mod make_zone;
 mod node;
 mod outcome;
 mod pass;
@@ -37,6 +38,7 @@ use tokio::sync::{Notify, watch};
 use zonecast_store::{JobRow, Store, StoreError};
 
 pub use desired::{Wanted, desired_in_zone};
+pub(crate) use desired::{core_owner, pool_ttl};
 pub use node::NodeId;
 
 /// The engine of this process. Cheap to clone; does nothing until [`Engine::start`].

@@ -7,10 +7,10 @@
 use super::desired::Wanted;
 use super::farewell::{self, Lingering};
 use super::group::Turn;
-use super::pass::{Work, ours_at};
+use super::look::{self, Work};
 use super::trouble::{self, Trouble};
 use zonecast_core::plan::{KeyPlan, KeyVerdict, NamePlan};
-use zonecast_core::{ClaimVerdict, Observed, RRset, RecordData, RecordType, Ttl, retry};
+use zonecast_core::{KeyState, Observed, RRset, RecordData, RecordType, Ttl, retry};
 use zonecast_providers::{ErrorClass, Outcome, ProviderError};
 use zonecast_store::{DirtyName, KeyRow, NameResult, NewAudit, StoreError};
 
@@ -117,7 +117,7 @@ fn tell_name(turn: &Turn, judged: &Judged<'_>, index: usize, now: i64, story: &m
     let (dirty, wanted, plan) = (&judged.work.dirty[index], &judged.work.wanted[index], &judged.plans[index]);
     let delay = retry::delay(u32::try_from(dirty.attempts + 1).unwrap_or(u32::MAX), trouble::jitter());
     let again = now + delay.as_millis() as i64;
-    let ours = ours_at(judged.work, &dirty.name);
+    let ours = judged.work.ours_at(&dirty.name);
     let mut keys = Vec::with_capacity(plan.keys.len());
     for key in plan.keys.iter().filter(|key| key.verdict != KeyVerdict::Unsupported) {
         let steps = plan
@@ -130,7 +130,14 @@ fn tell_name(turn: &Turn, judged: &Judged<'_>, index: usize, now: i64, story: &m
             note_trouble(story, error);
         }
         audit_key(turn, key, outcome, story);
-        let row = KeyRow { ttl: ttl_in_force(judged, plan, key), ..blank(turn, dirty, key.rtype, now) };
+        let (state, last_error) = look::said(key);
+        let row = KeyRow {
+            state: state.as_str().to_owned(),
+            applied: key.ours_after.clone(),
+            ttl: ttl_in_force(judged, plan, key),
+            last_error,
+            ..blank(turn, dirty, key.rtype, now)
+        };
         let before = ours.iter().find(|set| set.rtype == key.rtype).map(|set| set.values.clone());
         let known = known_key(judged.work, dirty, key.rtype);
         keys.extend(key_row(row, dirty, key, outcome, known, before.unwrap_or_default(), (now, again)));
@@ -239,9 +246,10 @@ fn blank(turn: &Turn, dirty: &DirtyName, rtype: RecordType, now: i64) -> KeyRow 
     }
 }
 
-/// The row of one key after the pass; none when nothing of ours is left there and all is well.
+/// The row of one key after the pass, which is `row` where all went as planned; none when nothing of ours
+/// is left there and all is well.
 fn key_row(
-    blank: KeyRow,
+    row: KeyRow,
     dirty: &DirtyName,
     key: &KeyPlan,
     outcome: Option<&Outcome>,
@@ -249,30 +257,17 @@ fn key_row(
     before: Vec<RecordData>,
     (now, again): (i64, i64),
 ) -> Option<KeyRow> {
-    let row = KeyRow { applied: key.ours_after.clone(), last_error: key.note.clone(), ..blank };
-    let waiting = |row: KeyRow, state: &str, words: String, at: i64| KeyRow {
-        state: state.to_owned(),
-        last_error: Some(words),
-        attempts: dirty.attempts + 1,
-        next_attempt_at: Some(at),
-        ..row
-    };
+    let waiting =
+        |row: KeyRow, at: i64| KeyRow { attempts: dirty.attempts + 1, next_attempt_at: Some(at), ..row };
     let row = match (&key.verdict, outcome) {
         (_, Some(Outcome::Failed(error))) => failed(KeyRow { applied: before, ..row }, error, dirty, again),
         (_, Some(Outcome::Unknown(error))) => {
             // It may have been written: both what was ours and what we meant to write is ours if seen.
-            let ours = union(before, &key.ours_after);
-            waiting(KeyRow { applied: ours, ..row }, "retrying", format!("{error}; looking again"), now)
+            let applied = union(before, &key.ours_after);
+            let last_error = Some(format!("{error}; looking again"));
+            waiting(KeyRow { applied, state: "retrying".to_owned(), last_error, ..row }, now)
         }
-        (KeyVerdict::Conflict { theirs }, None) => {
-            let words = format!("values that are not ours stand here: {}", theirs.join(", "));
-            waiting(row, "conflict", words, again)
-        }
-        (KeyVerdict::Held, None | Some(Outcome::Done)) => {
-            let words = "removals wait for approval: more than 30 % of our values in this zone would go";
-            KeyRow { state: "held".into(), last_error: Some(words.into()), ..row }
-        }
-        (KeyVerdict::Occluded, _) => KeyRow { state: "occluded".into(), ..row },
+        (KeyVerdict::Conflict { .. }, None) => waiting(row, again),
         (KeyVerdict::Equal, None) => match known {
             Some(known) if known.applied == row.applied && known.state == "served" => {
                 KeyRow { ttl: row.ttl, last_error: row.last_error, ..known.clone() }
@@ -303,22 +298,15 @@ fn failed(row: KeyRow, error: &ProviderError, dirty: &DirtyName, again: i64) -> 
 
 /// Sets the service cannot hold at all: said per key, the others go on.
 fn refused_keys(turn: &Turn, dirty: &DirtyName, wanted: &Wanted, ours: &[RRset], now: i64) -> Vec<KeyRow> {
-    let reason = |rtype: RecordType| {
-        let mut pairs = wanted.claims.iter().zip(&wanted.desired.verdicts);
-        pairs.find_map(|(claim, verdict)| match verdict {
-            ClaimVerdict::Unsupported { reason } if claim.rtype() == rtype => Some(reason.clone()),
-            _ => None,
-        })
-    };
     let applied =
         |rtype: RecordType| ours.iter().find(|set| set.rtype == rtype).map(|set| set.values.clone());
-    let row = |rtype: &RecordType| KeyRow {
-        state: "unsupported".to_owned(),
-        last_error: reason(*rtype),
-        applied: applied(*rtype).unwrap_or_default(),
-        ..blank(turn, dirty, *rtype, now)
+    let row = |(rtype, reason): (RecordType, String)| KeyRow {
+        state: KeyState::Unsupported.as_str().to_owned(),
+        last_error: Some(reason),
+        applied: applied(rtype).unwrap_or_default(),
+        ..blank(turn, dirty, rtype, now)
     };
-    wanted.desired.unsupported.iter().map(row).collect()
+    look::refused(wanted).map(row).collect()
 }
 
 fn failed_keys(

@@ -26,6 +26,35 @@ pub struct DirtyName {
     pub job_id: Option<i64>,
 }
 
+impl DirtyName {
+    /// A name with nothing to do.
+    pub fn clean(name: Name) -> DirtyName {
+        DirtyName {
+            name,
+            wanted: 0,
+            attempts: 0,
+            priority: Priority::Background as i64,
+            asked: false,
+            rewrite: false,
+            take_over: false,
+            approved: false,
+            job_id: None,
+        }
+    }
+
+    /// The name as a raise would make it: what was asked before is still asked, but what was approved was
+    /// approved before this.
+    pub fn raised(self, how: &Raise) -> DirtyName {
+        DirtyName {
+            asked: self.asked || how.asked,
+            rewrite: self.rewrite || how.rewrite,
+            take_over: self.take_over || how.take_over,
+            approved: false,
+            ..self
+        }
+    }
+}
+
 /// What is known of one RRset of ours in one zone.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct KeyRow {

@@ -1,6 +1,6 @@
 //! A running engine whose connections lead to providers in memory.
 
-use serde_json::json;
+use serde_json::{Value, json};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -74,18 +74,30 @@ impl Bed {
     }
 
     pub async fn zone(&self, name: &str, connection_id: i64) -> i64 {
-        let name = Name::parse(name).unwrap();
-        self.memory.add_zone(&name);
+        self.memory.add_zone(&Name::parse(name).unwrap());
+        self.zone_with(name, connection_id, json!({}), &[]).await
+    }
+
+    /// A zone with a policy and delegations (name, server); it need not be there.
+    pub async fn zone_with(
+        &self,
+        name: &str,
+        connection_id: i64,
+        policy: Value,
+        cuts: &[(&str, &str)],
+    ) -> i64 {
+        let parse = |text: &str| Name::parse(text).unwrap();
+        let name = parse(name);
         let row = ZoneRow {
             id: 0,
             physical_id: format!("{connection_id} {name}"),
             name,
             connection_id,
             provider_zone_id: None,
-            settings: serde_json::Map::new(),
+            settings: policy.as_object().unwrap().clone(),
             state: "ok".to_owned(),
             last_error: None,
-            cuts: Vec::new(),
+            cuts: cuts.iter().map(|(at, server)| (parse(at), parse(server))).collect(),
             rematch_after: None,
             listed_at: Some(self.app.store.now().await.unwrap()),
             created_at: 0,
