@@ -68,13 +68,27 @@ pub fn desired_at(
     let ttl_of = |claim: &Claim| claim.ttl.or(zone.ttl).unwrap_or_else(|| ttl_default(claim));
     for rtype in wanted_types(claims, &desired.verdicts) {
         let (set, note) = set_of(name, rtype, claims, &desired.verdicts, &ttl_of, capabilities);
-        match capabilities.check(&set) {
-            Ok(()) => desired.sets.push(set),
-            Err(reason) => refuse(&mut desired, claims, rtype, &reason),
+        let fits = capabilities.check(&set);
+        desired.sets.push(set);
+        if let Err(reason) = fits {
+            desired.refuse(claims, rtype, &reason);
         }
         desired.notes.extend(note.map(|note| (rtype, note)));
     }
     desired
+}
+
+impl Desired {
+    /// Leaves the set of a type out whole, and says why to its claims, which are those it was made from.
+    pub fn refuse(&mut self, claims: &[Claim], rtype: RecordType, reason: &str) {
+        self.sets.retain(|set| set.rtype != rtype);
+        self.unsupported.push(rtype);
+        for (claim, verdict) in claims.iter().zip(&mut self.verdicts) {
+            if claim.rtype() == rtype && *verdict == ClaimVerdict::Wanted {
+                *verdict = ClaimVerdict::Unsupported { reason: reason.to_owned() };
+            }
+        }
+    }
 }
 
 /// Types of which a name holds one value at most.
@@ -147,15 +161,6 @@ fn set_of(
     let note = (ttl != asked).then(|| format!("TTL {asked} is asked for, this provider keeps {ttl}"));
     let values: Vec<RecordData> = of_type().map(|claim| claim.data.clone()).collect();
     (RRset::new(name.clone(), rtype, ttl, values), note)
-}
-
-fn refuse(desired: &mut Desired, claims: &[Claim], rtype: RecordType, reason: &str) {
-    desired.unsupported.push(rtype);
-    for (claim, verdict) in claims.iter().zip(&mut desired.verdicts) {
-        if claim.rtype() == rtype && *verdict == ClaimVerdict::Wanted {
-            *verdict = ClaimVerdict::Unsupported { reason: reason.to_owned() };
-        }
-    }
 }
 
 #[cfg(test)]

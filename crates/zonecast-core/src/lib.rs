@@ -40,7 +40,8 @@ pub use name::{Name, NameError};
 pub use observed::{Change, Observed, ObservedRRset, ObservedValue};
 pub use occlusion::{Cuts, Occlusion};
 pub use plan::{
-    Hold, KeyPlan, KeyVerdict, NamePlan, NamePlanInput, Plan, Policy, ZonePlanInput, plan_name, plan_zone,
+    Because, Conflict, Hold, KeyPlan, KeyVerdict, NamePlan, NamePlanInput, Plan, Policy, ZonePlanInput,
+    plan_name, plan_zone,
 };
 pub use record::{RRset, RecordData, RecordError, RecordType, Ttl};
 pub use serial::Serial;

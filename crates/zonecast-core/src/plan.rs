@@ -7,8 +7,9 @@
 //! same three states always give the same plan. After a plan was carried out, the next one is empty.
 //!
 //! `draft` decides about one key alone, `exclusive` about CNAME beside the other types, `whole`
-//! walks a zone, `text` writes plans for people.
+//! walks a zone, `text` writes plans for people, `conflict` says what stands in the way.
 
+mod conflict;
 mod draft;
 mod exclusive;
 mod text;
@@ -19,6 +20,7 @@ use crate::observed::{Change, ObservedRRset};
 use crate::occlusion::Occlusion;
 use crate::record::{RRset, RecordData, RecordType};
 use crate::zone::ConflictPolicy;
+pub use conflict::{Because, Conflict, claim_words};
 use draft::Draft;
 pub use text::{change_line, rrset_text};
 pub use whole::{ZonePlanInput, plan_zone};
@@ -133,10 +135,7 @@ pub enum KeyVerdict {
     /// It was there already and is ours from now on; nothing is written.
     Adopted,
     /// Values stand in the way that are not ours; nothing is written.
-    Conflict {
-        /// Those values as text, the type in front where it is another one.
-        theirs: Vec<String>,
-    },
+    Conflict(Conflict),
     /// Our values that should go wait for approval; what can be added beside them is.
     Held,
     /// The service cannot hold the set; what stands there is left alone.
@@ -152,7 +151,7 @@ impl KeyVerdict {
             KeyVerdict::Equal => "equal",
             KeyVerdict::Change => "change",
             KeyVerdict::Adopted => "adopted",
-            KeyVerdict::Conflict { .. } => "conflict",
+            KeyVerdict::Conflict(_) => "conflict",
             KeyVerdict::Held => "held",
             KeyVerdict::Unsupported => "unsupported",
             KeyVerdict::Occluded => "occluded",

@@ -10,9 +10,7 @@ use arc_swap::ArcSwap;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use tokio::sync::Mutex;
-use zonecast_core::{
-    ConflictPolicy, ConnectionId, Cuts, Name, RecordData, RecordType, Zone, ZoneId, ZoneIndex,
-};
+use zonecast_core::{ConflictPolicy, ConnectionId, Name, Zone, ZoneId, ZoneIndex};
 use zonecast_providers::fields::{self, Deps, Settings};
 use zonecast_providers::{Provider, ZoneRef};
 use zonecast_store::{ConnectionRow, PoolRow, Store, StoreError, ZoneMark, ZoneRow};
@@ -35,8 +33,6 @@ pub struct ZoneEntry {
     pub notes: Vec<String>,
     /// What matching and planning need to know of it.
     pub zone: Zone,
-    /// Its delegations, as last seen.
-    pub cuts: Cuts,
     /// Where it lives.
     pub connection: Arc<ConnectionEntry>,
 }
@@ -255,11 +251,7 @@ fn entry(row: ZoneRow, connection: Arc<ConnectionEntry>) -> ZoneEntry {
         tracing::warn!(zone = %row.name, "the policy of zone {}: {note}", row.id);
     }
     let zone = core_zone(&row, &settings);
-    let server = |server: &Name| RecordData::single_name(RecordType::NS, server);
-    let delegated: Vec<(&Name, RecordData)> =
-        row.cuts.iter().map(|(cut, name)| (cut, server(name))).collect();
-    let cuts = Cuts::new(&row.name, delegated.iter().map(|(cut, server)| (*cut, server)));
-    ZoneEntry { row, settings, notes, zone, cuts, connection }
+    ZoneEntry { row, settings, notes, zone, connection }
 }
 
 fn core_zone(row: &ZoneRow, settings: &ZoneSettings) -> Zone {

@@ -4,16 +4,11 @@
 //! afterwards or leaves the key untouched with a reason. Whether types tolerate each other at the
 //! name is decided later, over all drafts of a name.
 
-use super::{KeyPlan, KeyVerdict, NamePlanInput, Policy};
+use super::{Because, Conflict, KeyPlan, KeyVerdict, NamePlanInput, Policy};
 use crate::desired::holds_one_value;
 use crate::observed::{Change, ObservedRRset, ObservedValue};
 use crate::record::{RRset, RecordData, RecordType, Ttl};
 use crate::zone::ConflictPolicy;
-
-const OPAQUE: &str = "a kind of record stands here that Zonecast does not model; it is left alone";
-const NOT_ASKED: &str = "SOA and the NS of the apex are not touched unless asked";
-const SIGNER: &str = "this type is made by the zone's signer";
-const DISABLED: &str = "the value is stored here but disabled; it is left alone";
 
 /// What is to become of one key.
 pub(super) struct Draft<'a> {
@@ -52,8 +47,8 @@ impl<'a> Draft<'a> {
             read_only: false,
         };
         draft.leave();
-        if let Some(reason) = draft.untouchable(input) {
-            draft.look_only(reason);
+        if let Some(because) = draft.untouchable(input) {
+            draft.look_only(because);
         } else if input.unsupported.contains(&rtype) {
             draft.verdict = KeyVerdict::Unsupported;
         } else {
@@ -73,10 +68,17 @@ impl<'a> Draft<'a> {
     }
 
     /// Everything stays, because of `theirs`.
-    pub(super) fn conflict(&mut self, theirs: Vec<String>, note: Option<&str>) {
+    pub(super) fn conflict(&mut self, theirs: Vec<String>, because: Because) {
         self.leave();
-        self.verdict = KeyVerdict::Conflict { theirs };
-        self.note = note.map(str::to_owned);
+        let ours = self.desired.or(self.applied).map_or(&[][..], |set| &set.values);
+        self.verdict = KeyVerdict::Conflict(Conflict {
+            rtype: self.rtype,
+            ours: ours.iter().map(RecordData::to_text).collect(),
+            wanted: self.desired.is_some(),
+            theirs,
+            because,
+        });
+        self.note = None;
     }
 
     /// Everything stays, because removing what is in the way waits for approval.
@@ -98,34 +100,36 @@ impl<'a> Draft<'a> {
         self.observed.map_or(&[], |set| &set.values)
     }
 
-    fn untouchable(&self, input: &NamePlanInput<'_>) -> Option<&'static str> {
+    fn untouchable(&self, input: &NamePlanInput<'_>) -> Option<Because> {
         let of_the_apex =
             self.rtype == RecordType::SOA || (self.rtype == RecordType::NS && input.name == input.apex);
         match () {
-            () if self.is_opaque() => Some(OPAQUE),
-            () if self.rtype.is_dnssec_made() => Some(SIGNER),
-            () if of_the_apex && !(input.policy.apex_asked && self.desired.is_some()) => Some(NOT_ASKED),
+            () if self.is_opaque() => Some(Because::Opaque),
+            () if self.rtype.is_dnssec_made() => Some(Because::Signer),
+            () if of_the_apex && !(input.policy.apex_asked && self.desired.is_some()) => Some(Because::Apex),
             () => None,
         }
     }
 
     /// A key that is never written: as wished by chance, or in conflict.
-    fn look_only(&mut self, reason: &'static str) {
+    fn look_only(&mut self, because: Because) {
         self.read_only = true;
         let standing = |value: &RecordData| self.values().iter().any(|v| !v.disabled && v.data == *value);
         let wished = self.desired.iter().flat_map(|set| &set.values).all(standing);
         let mut withdrawn = self.applied.iter().flat_map(|set| &set.values).filter(|v| !has(self.desired, v));
         if !wished || withdrawn.any(standing) {
-            let unread = self.observed.iter().flat_map(|set| set.unread.iter().cloned());
-            let theirs = texts(self.values().iter()).into_iter().chain(unread).collect();
-            self.conflict(theirs, Some(reason));
+            let mut theirs = texts(self.values().iter());
+            if self.is_opaque() {
+                theirs.extend(self.unread());
+            }
+            self.conflict(theirs, because);
         }
     }
 
     fn decide(&mut self, input: &NamePlanInput<'_>) {
         let mut sorted = self.sort_values(input);
         if sorted.disabled_twin {
-            return self.conflict(texts(self.values().iter()), Some(DISABLED));
+            return self.conflict(texts(self.values().iter()), Because::Disabled);
         }
         let one_value = holds_one_value(self.rtype) || self.rtype == RecordType::PTR;
         if sorted.missing && one_value && !sorted.held.is_empty() {
@@ -136,11 +140,14 @@ impl<'a> Draft<'a> {
             match on_conflict(input, self.rtype) {
                 ConflictPolicy::Merge => {}
                 ConflictPolicy::TakeOver => takes_over = true,
-                ConflictPolicy::Report => return self.conflict(texts(self.strangers()), None),
+                ConflictPolicy::Report => {
+                    let because = Because::of(policy_for(input, self.rtype), unheld_ptr(input, self.rtype));
+                    return self.conflict(texts(self.strangers()), because);
+                }
             }
         }
         if sorted.missing && holds_one_value(self.rtype) && sorted.disabled > 0 {
-            return self.conflict(texts(self.strangers()), Some(DISABLED));
+            return self.conflict(texts(self.strangers()), Because::Disabled);
         }
         if takes_over {
             self.taken_over = std::mem::take(&mut sorted.foreign);
@@ -224,11 +231,17 @@ impl<'a> Draft<'a> {
     /// What stands there afterwards, as text with its type, for the conflict of another type.
     pub(super) fn texts_after(&self) -> Vec<String> {
         if self.after.is_empty() && self.is_opaque() {
-            let unread = self.observed.map_or(&[][..], |set| &set.unread);
-            let bare = unread.is_empty().then(|| self.rtype.to_string());
-            return unread.iter().cloned().chain(bare).map(|what| format!("{what}: {OPAQUE}")).collect();
+            return self.unread();
         }
         self.after.iter().map(|value| format!("{} {}", self.rtype, value.to_text())).collect()
+    }
+
+    /// What an opaque set holds that is no value, in the service's words.
+    fn unread(&self) -> Vec<String> {
+        let unread = self.observed.map_or(&[][..], |set| &set.unread);
+        let bare = unread.is_empty() && self.values().is_empty();
+        let bare = bare.then(|| format!("{} without values (an alias record)", self.rtype));
+        unread.iter().cloned().chain(bare).collect()
     }
 
     /// Whether all that stands there are values of ours that wait for approval.
@@ -279,7 +292,7 @@ impl<'a> Draft<'a> {
 
     /// Set DNS records writes again what is desired here, and only where writing is allowed.
     fn is_rewritable(&self) -> bool {
-        let left_alone = matches!(self.verdict, KeyVerdict::Conflict { .. } | KeyVerdict::Unsupported);
+        let left_alone = matches!(self.verdict, KeyVerdict::Conflict(_) | KeyVerdict::Unsupported);
         self.desired.is_some() && !left_alone && !self.read_only
     }
 
@@ -319,7 +332,7 @@ impl<'a> Draft<'a> {
     }
 
     fn ours_after(&self) -> Vec<RecordData> {
-        let written = !matches!(self.verdict, KeyVerdict::Conflict { .. } | KeyVerdict::Unsupported);
+        let written = !matches!(self.verdict, KeyVerdict::Conflict(_) | KeyVerdict::Unsupported);
         let untouched = self.adopted.is_empty() && self.change_is_none();
         let ours = |value: &RecordData| {
             has(self.applied, value) || (written && !untouched && has(self.desired, value))
@@ -388,19 +401,27 @@ fn on_conflict(input: &NamePlanInput<'_>, rtype: RecordType) -> ConflictPolicy {
     if policy.take_over_asked || (policy.apex_asked && of_the_apex) {
         return ConflictPolicy::TakeOver;
     }
-    let set_for = if rtype == RecordType::PTR { policy.reverse_conflict } else { policy.forward_conflict };
-    match set_for {
+    match policy_for(input, rtype) {
         ConflictPolicy::TakeOver if must_be_asked(input, rtype) => ConflictPolicy::Report,
         ConflictPolicy::Merge if holds_one_value(rtype) || rtype == RecordType::PTR => ConflictPolicy::Report,
         other => other,
     }
 }
 
+/// The zone's standing policy for the type.
+fn policy_for(input: &NamePlanInput<'_>, rtype: RecordType) -> ConflictPolicy {
+    if rtype == RecordType::PTR { input.policy.reverse_conflict } else { input.policy.forward_conflict }
+}
+
 /// Where values are never taken over by a standing policy.
 fn must_be_asked(input: &NamePlanInput<'_>, rtype: RecordType) -> bool {
     let delicate = matches!(rtype, RecordType::NS | RecordType::MX | RecordType::CNAME | RecordType::SOA);
-    let unheld_ptr = rtype == RecordType::PTR && !input.a_host_holds_this_address;
-    delicate || unheld_ptr || input.name == input.apex || input.name.is_wildcard()
+    delicate || unheld_ptr(input, rtype) || input.name == input.apex || input.name.is_wildcard()
+}
+
+/// A PTR for an address that no registered host has.
+fn unheld_ptr(input: &NamePlanInput<'_>, rtype: RecordType) -> bool {
+    rtype == RecordType::PTR && !input.a_host_holds_this_address
 }
 
 fn texts<'a>(values: impl Iterator<Item = &'a ObservedValue>) -> Vec<String> {

@@ -2,7 +2,7 @@
 //! may stand beside it. Decided here, over the drafts of all types at one name.
 
 use super::draft::Draft;
-use super::{KeyVerdict, NamePlanInput, Policy};
+use super::{Because, KeyVerdict, NamePlanInput, Policy};
 use crate::record::RecordType;
 
 /// Makes the drafts of one name stand together: what cannot is put into conflict, unless somebody
@@ -20,7 +20,7 @@ pub(super) fn settle(input: &NamePlanInput<'_>, drafts: &mut [Draft<'_>]) {
     let wished = cname.desired.is_some() && cname.verdict == KeyVerdict::Equal;
     if wished && input.name == input.apex && cname.change(&Policy::default()).is_some() {
         let theirs = others.iter().flat_map(|other| other.texts_after()).collect();
-        cname.conflict(theirs, Some("a CNAME cannot stand at the apex of a zone"));
+        cname.conflict(theirs, Because::ApexCname);
     } else if wished && !others.is_empty() {
         let theirs = others.iter().flat_map(|other| other.texts_after()).collect();
         give_way(input, &mut others, std::slice::from_mut(&mut &mut *cname), theirs);
@@ -46,8 +46,9 @@ fn give_way(
     if may_go && input.policy.take_over_asked {
         return standing.iter_mut().for_each(|draft| draft.make_room());
     }
+    let because = if may_go { Because::OtherType } else { Because::Immovable };
     let only_held = standing.iter().all(|draft| draft.only_held());
     for draft in wished.iter_mut().filter(|draft| draft.verdict == KeyVerdict::Equal) {
-        if only_held { draft.wait() } else { draft.conflict(theirs.clone(), None) }
+        if only_held { draft.wait() } else { draft.conflict(theirs.clone(), because) }
     }
 }

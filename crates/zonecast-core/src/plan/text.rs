@@ -49,7 +49,9 @@ impl fmt::Display for Plan {
         }
         for key in &self.keys {
             let about = match &key.verdict {
-                KeyVerdict::Conflict { theirs } => format!("conflict with {}", theirs.join(", ")),
+                KeyVerdict::Conflict(conflict) => {
+                    format!("conflict with {}; {}", conflict.theirs.join(", "), conflict.because.reason())
+                }
                 KeyVerdict::Held => "removal waits for approval".to_owned(),
                 KeyVerdict::Unsupported => "not supported by this provider".to_owned(),
                 KeyVerdict::Adopted => "was there already, adopted".to_owned(),

@@ -82,6 +82,26 @@ proptest! {
         }
     }
 
+    /// Whose claim is not what stands reads both values, both owners and the way out (D23).
+    #[test]
+    fn a_claim_that_waits_says_both_values_and_both_owners(claims in claims()) {
+        let desired = desired(&claims);
+        let owner = |claim: &Claim| format!("host {}", claim.owner.id);
+        for (claim, verdict) in claims.iter().zip(&desired.verdicts) {
+            let words = plan::claim_words(claim, verdict, &claims, owner);
+            let (ClaimVerdict::Superseded { by } | ClaimVerdict::Conflict { with: by }) = verdict else {
+                prop_assert_eq!(words, None);
+                continue;
+            };
+            let other = claims.iter().find(|other| other.id == *by).unwrap();
+            let (_, words) = words.unwrap();
+            for part in [claim.data.to_text(), other.data.to_text(), owner(claim), owner(other)] {
+                prop_assert!(words.contains(&part), "{part}: {words}");
+            }
+            prop_assert!(words.contains("withdraw"), "{words}");
+        }
+    }
+
     /// A host's addresses and their PTRs point at each other.
     #[test]
     fn derived_claims_confirm_each_other(last in vec(1u8..250, 0..5)) {

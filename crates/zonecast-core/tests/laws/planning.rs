@@ -25,7 +25,7 @@ fn ours(plan: &NamePlan) -> Vec<RRset> {
 }
 
 fn is_open(verdict: &KeyVerdict) -> bool {
-    !matches!(verdict, KeyVerdict::Conflict { .. } | KeyVerdict::Held | KeyVerdict::Unsupported)
+    !matches!(verdict, KeyVerdict::Conflict(_) | KeyVerdict::Held | KeyVerdict::Unsupported)
 }
 
 /// An alias record shows no values and still stands there: no CNAME beside it, and no address beside
@@ -48,7 +48,9 @@ fn an_alias_without_values_stands_in_the_way() {
                 ..NamePlanInput::new(&owner, &apex, &policy)
             });
             assert_eq!(plan.changes, [], "{there}");
-            let KeyVerdict::Conflict { theirs } = &plan.keys[0].verdict else { panic!("{plan:?}") };
+            let KeyVerdict::Conflict(Conflict { theirs, .. }) = &plan.keys[0].verdict else {
+                panic!("{plan:?}")
+            };
             assert!(theirs[0].starts_with(&there.to_string()) && theirs[0].len() > 10, "{theirs:?}");
         }
     }
@@ -106,6 +108,34 @@ proptest! {
         }
     }
 
+    /// Whoever meets a conflict reads who wants what, what stands there, why it stays and what to do (D23).
+    #[test]
+    fn a_conflict_says_both_values_the_owner_and_the_way_out(spot in spot_anywhere(), policy in policy()) {
+        let apex = name("example.com");
+        for key in plan_name(&spot.input(&apex, &policy)).keys {
+            let KeyVerdict::Conflict(conflict) = key.verdict else { continue };
+            let words = conflict.words("host vm-1.example.com");
+            let wished = spot.desired.iter().find(|set| set.rtype == key.rtype);
+            let ours = wished.or(spot.applied.iter().find(|set| set.rtype == key.rtype));
+            for value in ours.iter().flat_map(|set| &set.values) {
+                prop_assert!(words.contains(&value.to_text()), "ours: {words}");
+            }
+            prop_assert_eq!(words.contains("host vm-1.example.com"), wished.is_some(), "{}", words);
+            let at_key = set(&spot.observed, key.rtype).filter(|set| !set.values.is_empty());
+            let mut there = at_key.iter().flat_map(|set| &set.values);
+            let stranger = there.find(|value| !spot.is_ours(&value.data));
+            let of_other_type =
+                matches!(conflict.because, Because::OtherType | Because::Immovable | Because::ApexCname);
+            if let Some(stranger) = stranger.filter(|_| !of_other_type) {
+                prop_assert!(words.contains(&stranger.data.to_text()), "theirs: {words}");
+            }
+            prop_assert!(!conflict.theirs.iter().any(String::is_empty), "{words}");
+            prop_assert!(at_key.is_none() || !conflict.theirs.is_empty(), "{words}");
+            prop_assert!(words.contains(conflict.because.reason()));
+            prop_assert!(words.contains(conflict.because.way_out(key.rtype)));
+        }
+    }
+
     /// Without being asked, nothing of others goes at the apex, at wildcards, from NS, MX or CNAME,
     /// and a PTR only where a host holds the address.
     #[test]
@@ -141,7 +171,7 @@ proptest! {
         let apex = name("example.com");
         let plan = plan_name(&spot.input(&apex, &policy));
         for key in &plan.keys {
-            if matches!(key.verdict, KeyVerdict::Conflict { .. } | KeyVerdict::Unsupported) {
+            if matches!(key.verdict, KeyVerdict::Conflict(_) | KeyVerdict::Unsupported) {
                 prop_assert!(plan.changes.iter().all(|change| change.rtype() != key.rtype), "{plan:?}");
                 prop_assert!(key.adopted.is_empty() && key.taken_over.is_empty() && key.withdrawn.is_empty());
             }

@@ -10,7 +10,7 @@ use crate::app::App;
 use crate::catalog::View;
 use crate::problem::{FieldProblem, Problem};
 use std::cell::RefCell;
-use zonecast_store::{OwnerWrite, WriteResult, Written};
+use zonecast_store::{OwnerWrite, Raise, WriteResult, Written};
 
 tokio::task_local! {
     /// What the owners' writes of this task would do.
@@ -54,6 +54,7 @@ pub fn leave_out(what: impl IntoIterator<Item = FieldProblem>) {
 pub(super) async fn end(
     app: &App,
     view: &View,
+    how: Raise,
     writes: Vec<OwnerWrite>,
     written: Written,
 ) -> Result<Written, Problem> {
@@ -75,7 +76,7 @@ pub(super) async fn end(
         return Ok(written);
     }
     leave_out(refused);
-    let plan = plan::of_writes(app, view, &good).await?;
+    let plan = plan::of_raise(app, view, how, &good).await?;
     let _ = PLANNED.try_with(|planned| planned.borrow_mut().plan = Some(plan));
     Err(Problem::new(409, "this is a dry run: nothing was stored"))
 }

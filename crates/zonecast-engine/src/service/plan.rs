@@ -11,9 +11,9 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 use utoipa::ToSchema;
-use zonecast_core::plan::{KeyVerdict, NamePlan, change_line};
+use zonecast_core::plan::{KeyPlan, KeyVerdict, NamePlan, change_line};
 use zonecast_core::{Change, KeyState, Name, Observed, RRset, RecordData, RecordType};
-use zonecast_store::{DirtyName, NewClaim, OwnerId, OwnerKind, OwnerWrite, Priority, Raise};
+use zonecast_store::{DirtyName, NewClaim, OwnerId, OwnerKind, OwnerWrite, Raise};
 
 /// How long a provider may take for a plan.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -55,6 +55,9 @@ pub struct ZonePlanView {
     pub notes: Vec<PlanNote>,
     /// Why there is no plan: the zone could not be read.
     pub error: Option<String>,
+    /// Keys that hold values of others.
+    #[serde(skip)]
+    foreign: usize,
 }
 
 /// One step.
@@ -116,13 +119,13 @@ impl ZonePlanView {
             changes: Vec::new(),
             notes: Vec::new(),
             error: None,
+            foreign: 0,
         }
     }
 
     /// Keys that hold values of others; nothing where the zone could not be read.
     pub fn conflicts(&self) -> Option<usize> {
-        let notes = self.notes.iter().filter(|note| note.verdict == "conflict");
-        self.error.is_none().then(|| notes.count())
+        self.error.is_none().then_some(self.foreign)
     }
 }
 
@@ -146,11 +149,6 @@ impl Asked<'_> {
         }
         Asked { names, how: None, supposed: &[] }
     }
-}
-
-/// What writes that are not stored would do, if a call asked for them.
-pub async fn of_writes(app: &App, view: &View, writes: &[OwnerWrite]) -> Result<PlanView, Problem> {
-    of_raise(app, view, Raise::asked(Priority::Interactive), writes).await
 }
 
 /// What writes that are not stored would do, if they raised their names like this.
@@ -227,11 +225,12 @@ async fn of_names(
     let (store, ttl) = (&app.store, app.config.orchestrator.dns.ttl);
     let eyes = Eyes { store, view, zone, ttl, supposed: asked.supposed };
     let dirty = raised(store.dirty_at(zone.row.id, names).await?, names, asked.how.as_ref());
-    let work = look::load(&eyes, dirty).await?;
+    let mut work = look::load(&eyes, dirty).await?;
     match seen(app, &eyes, &work).await {
         Ok(observed) => {
-            let plans = look::plan(&eyes, &work, &observed, store.now().await?).await?;
-            show(&mut plan, &work, plans);
+            let plans = look::plan(&eyes, &mut work, &observed, store.now().await?).await?;
+            look::name_owners(&eyes, &mut work, |_| true).await?;
+            show(&mut plan, &work, &plans);
         }
         Err(words) => plan.error = Some(words),
     }
@@ -265,10 +264,12 @@ async fn seen(app: &App, eyes: &Eyes<'_>, work: &Work) -> Result<Observed, Strin
     }
 }
 
-fn show(plan: &mut ZonePlanView, work: &Work, plans: Vec<NamePlan>) {
-    let order = look::order(&plans);
+fn show(plan: &mut ZonePlanView, work: &Work, plans: &[NamePlan]) {
+    let order = look::order(plans);
     plan.changes.extend(order.into_iter().map(|(index, step)| change_view(&plans[index].changes[step])));
-    for (of_name, wanted) in plans.into_iter().zip(&work.wanted) {
+    for (of_name, wanted) in plans.iter().zip(&work.wanted) {
+        let foreign = |key: &&KeyPlan| matches!(key.verdict, KeyVerdict::Conflict(_));
+        plan.foreign += of_name.keys.iter().filter(foreign).count();
         let mut note = |rtype: RecordType, verdict: &str, note: Option<String>| {
             plan.notes.push(PlanNote {
                 name: wanted.name.to_string(),
@@ -277,8 +278,8 @@ fn show(plan: &mut ZonePlanView, work: &Work, plans: Vec<NamePlan>) {
                 note,
             });
         };
-        for key in of_name.keys.into_iter().filter(|key| key.verdict != KeyVerdict::Unsupported) {
-            match look::said(&key) {
+        for key in look::keys(wanted, of_name) {
+            match look::said(work, wanted, key) {
                 (KeyState::Applied, None) => {}
                 (KeyState::Applied, words) => note(key.rtype, key.verdict.as_str(), words),
                 (state, words) => note(key.rtype, state.as_str(), words),
@@ -286,6 +287,9 @@ fn show(plan: &mut ZonePlanView, work: &Work, plans: Vec<NamePlan>) {
         }
         for (rtype, words) in look::refused(wanted) {
             note(rtype, KeyState::Unsupported.as_str(), Some(words));
+        }
+        for (rtype, state, words) in look::displaced(work, wanted) {
+            note(rtype, state.as_str(), Some(words));
         }
     }
 }

@@ -9,10 +9,10 @@ use super::view::{KeyView, time};
 use crate::app::App;
 use crate::catalog::{View, ZoneEntry};
 use crate::problem::Problem;
-use crate::sync::{Wanted, desired_in_zone};
+use crate::sync::{Wanted, core_owner, desired_in_zone};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-use zonecast_core::desired::ClaimVerdict;
-use zonecast_core::{Name, RecordData, RecordType, Ttl};
+use zonecast_core::plan::claim_words;
+use zonecast_core::{Claim, KeyState, Name, RecordData, RecordType, Ttl};
 use zonecast_store::{KeyRow, NameProgress, NewClaim, OwnerId, OwnerKind};
 
 /// An owner whose rows are wanted.
@@ -143,7 +143,7 @@ fn one_row(
     let not_wanted = wanted.and_then(|wanted| verdict(asked.owner, wanted, rtype));
     match (not_wanted, dirty) {
         (Some((state, words)), _) if !asked.deleting => {
-            row.state = state.to_owned();
+            row.state = state.as_str().to_owned();
             row.last_error = Some(words);
         }
         (_, Some(dirty)) => work_is_due(&mut row, entry, dirty),
@@ -153,29 +153,15 @@ fn one_row(
 }
 
 /// Why the owner's claim is not what stands there, if it is not.
-fn verdict(owner: OwnerId, wanted: &Wanted, rtype: RecordType) -> Option<(&'static str, String)> {
-    let owned_by = |id: i64| {
-        let claim = wanted.claims.iter().find(|claim| claim.id == id);
-        claim.map_or_else(String::new, |claim| {
-            format!(" of {} {}", kind_word(claim.owner.kind), claim.owner.id)
-        })
-    };
-    let mine = wanted.claims.iter().zip(&wanted.desired.verdicts).filter(|(claim, _)| {
-        claim.owner.id == owner.id
-            && kind_word(claim.owner.kind) == super::view::owner_word(owner.kind)
-            && claim.rtype() == rtype
-    });
-    let mut why = mine.filter_map(|(_, verdict)| match verdict {
-        ClaimVerdict::Wanted => None,
-        ClaimVerdict::Superseded { by } => {
-            Some(("superseded", format!("the newer claim{} has this address", owned_by(*by))))
-        }
-        ClaimVerdict::Conflict { with } => {
-            Some(("conflict", format!("the older claim{} stands here", owned_by(*with))))
-        }
-        ClaimVerdict::Unsupported { reason } => Some(("unsupported", reason.clone())),
-    });
-    why.next()
+fn verdict(owner: OwnerId, wanted: &Wanted, rtype: RecordType) -> Option<(KeyState, String)> {
+    let owner = core_owner(owner);
+    let mut mine = wanted
+        .claims
+        .iter()
+        .zip(&wanted.desired.verdicts)
+        .filter(|(claim, _)| claim.owner == owner && claim.rtype() == rtype);
+    let words = |claim: &Claim| format!("{} {}", kind_word(claim.owner.kind), claim.owner.id);
+    mine.find_map(|(claim, verdict)| claim_words(claim, verdict, &wanted.claims, words))
 }
 
 fn kind_word(kind: zonecast_core::claim::OwnerKind) -> &'static str {

@@ -11,8 +11,8 @@ use crate::problem::Problem;
 use serde::{Deserialize, Serialize};
 use std::time::{Duration, Instant};
 use zonecast_store::{
-    ClaimRow, NewAudit, NewClaim, NewJob, OwnerId, OwnerWrite, Priority, Remember, StoreError, WriteContext,
-    WriteResult, Written,
+    ClaimRow, NewAudit, NewClaim, NewJob, OwnerId, OwnerWrite, Priority, Raise, Remember, StoreError,
+    WriteContext, WriteResult, Written,
 };
 
 /// How often a write is tried that meets somebody else's.
@@ -56,6 +56,12 @@ impl<'a> Wish<'a> {
         }
     }
 
+    /// How its names are raised.
+    fn raise(&self) -> Raise {
+        let Wish { asked, rewrite, take_over, .. } = *self;
+        Raise { asked, rewrite, take_over, ..Raise::asked(self.priority) }
+    }
+
     fn context(&self, epoch: i64) -> WriteContext {
         WriteContext {
             actor: self.caller.actor.clone(),
@@ -84,7 +90,7 @@ pub async fn many(
         match store(app, wish, &writes, view.epoch).await {
             Err(StoreError::StaleEpoch { .. }) => view = app.catalog.reload().await?,
             Err(StoreError::DryRun(Some(written))) => {
-                return super::dry_run::end(app, &view, writes, *written).await;
+                return super::dry_run::end(app, &view, wish.raise(), writes, *written).await;
             }
             Err(error) => return Err(error.into()),
             Ok(written) => {

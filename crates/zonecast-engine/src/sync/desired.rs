@@ -1,7 +1,7 @@
 //! What should stand at the names of one zone: the claims for them, loaded together and judged.
 
 use crate::catalog::{View, ZoneEntry};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use zonecast_core::{
     Capabilities, Claim, Desired, Name, Owner, OwnerKind, RecordType, Ttl, ZoneId, claim_name, desired_at,
 };
@@ -64,16 +64,20 @@ pub(crate) async fn desired_with(
 
 /// Replaces the owners' claims as the store would: equal ones keep their age, new ones are the youngest.
 fn suppose(claims: &mut Vec<ClaimRow>, supposed: &[OwnerWrite]) {
-    let mut youngest = i64::MAX / 2;
-    for (write, unborn) in supposed.iter().zip(1..) {
-        if matches!(write.action, OwnerAction::Touch) {
-            continue;
+    let changing = |write: &OwnerWrite| !matches!(write.action, OwnerAction::Touch);
+    let writes: Vec<(OwnerId, &OwnerWrite)> =
+        owners_of(supposed).filter(|(_, write)| changing(write)).collect();
+    let mut old: HashMap<OwnerId, Vec<ClaimRow>> =
+        writes.iter().map(|(owner, _)| (*owner, Vec::new())).collect();
+    for claim in std::mem::take(claims) {
+        match old.get_mut(&claim.owner) {
+            Some(old) => old.push(claim),
+            None => claims.push(claim),
         }
-        let owner = write.row.owner();
-        // Several new owners have no id yet, and are not one.
-        let owner = if owner.id > 0 { owner } else { OwnerId { id: -unborn, ..owner } };
-        let (mut old, others) = std::mem::take(claims).into_iter().partition(|row| row.owner == owner);
-        *claims = others;
+    }
+    let mut youngest = i64::MAX / 2;
+    for (owner, write) in writes {
+        let mut old = old.remove(&owner).unwrap_or_default();
         for claim in &write.claims {
             let row = kept(&mut old, claim).unwrap_or_else(|| {
                 youngest += 1;
@@ -83,6 +87,14 @@ fn suppose(claims: &mut Vec<ClaimRow>, supposed: &[OwnerWrite]) {
             claims.push(ClaimRow { ttl: claim.ttl, ..row });
         }
     }
+}
+
+/// The owners of writes; several new ones have no id yet, and are not one.
+pub(crate) fn owners_of(writes: &[OwnerWrite]) -> impl Iterator<Item = (OwnerId, &OwnerWrite)> {
+    writes.iter().zip(1..).map(|(write, unborn)| {
+        let owner = write.row.owner();
+        (if owner.id > 0 { owner } else { OwnerId { id: -unborn, ..owner } }, write)
+    })
 }
 
 /// The stored claim that is this one.

@@ -8,13 +8,17 @@
 use super::desired::{self, Wanted};
 use super::make_zone;
 use crate::catalog::{View, ZoneEntry};
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 use zonecast_core::guard::{Brake, WINDOW_SECONDS, derived_removals};
-use zonecast_core::plan::{Hold, KeyPlan, KeyVerdict, NamePlan, NamePlanInput, Policy, plan_name};
-use zonecast_core::{ClaimVerdict, KeyState, Name, Observed, RRset, RecordData, RecordType, Ttl};
+use zonecast_core::plan::{
+    Hold, KeyPlan, KeyVerdict, NamePlan, NamePlanInput, Policy, claim_words, plan_name,
+};
+use zonecast_core::{
+    Claim, ClaimVerdict, Cuts, KeyState, Name, Observed, Owner, OwnerKind, RRset, RecordData, RecordType, Ttl,
+};
 use zonecast_providers::{ErrorClass, Provider, ProviderError, ZoneRef};
-use zonecast_store::{DirtyName, Intent, KeyRow, OwnerWrite, Store, StoreError};
+use zonecast_store::{DirtyName, Intent, KeyRow, OwnerRow, OwnerWrite, Store, StoreError};
 
 /// Derived removals are counted over this long.
 const REMOVAL_WINDOW_MILLIS: i64 = WINDOW_SECONDS * 1000;
@@ -37,6 +41,8 @@ pub(crate) struct Work {
     pub known: HashMap<Name, Vec<KeyRow>>,
     /// What an earlier pass may have written without living to say so.
     pub on_its_way: HashMap<Name, Vec<Intent>>,
+    /// Owners by name, as far as somebody has to read of them.
+    owners: HashMap<Owner, String>,
 }
 
 impl Work {
@@ -54,6 +60,40 @@ impl Work {
     }
 }
 
+impl Work {
+    /// The names to be read: those looked at, and those above them in the zone, where a delegation would
+    /// hide them (X13). Addresses have no names between.
+    pub fn places(&self, apex: &Name) -> Vec<Name> {
+        let mut places: Vec<Name> = self.dirty.iter().map(|dirty| dirty.name.clone()).collect();
+        if !apex.is_reverse() {
+            let above = |name: &Name| std::iter::successors(name.parent(), Name::parent);
+            let inside = |above: &Name| above != apex && above.is_within(apex);
+            places.extend(self.dirty.iter().flat_map(|dirty| above(&dirty.name).take_while(inside)));
+            places.sort_unstable();
+            places.dedup();
+        }
+        places
+    }
+
+    /// Whose wish stands at a key, in words.
+    fn wishers(&self, wanted: &Wanted, rtype: RecordType) -> String {
+        let pairs = wanted.claims.iter().zip(&wanted.desired.verdicts);
+        let standing =
+            pairs.filter(|(claim, verdict)| claim.rtype() == rtype && **verdict == ClaimVerdict::Wanted);
+        let mut owners: Vec<String> = standing.map(|(claim, _)| self.owner(claim)).collect();
+        owners.dedup();
+        owners.join(" and ")
+    }
+
+    /// An owner as people know it; a record is known by where it stands.
+    fn owner(&self, claim: &Claim) -> String {
+        match self.owners.get(&claim.owner) {
+            Some(words) => words.clone(),
+            None => format!("the record {} {}", claim.name, claim.rtype()),
+        }
+    }
+}
+
 /// Reads what is wanted and what is known of the names.
 pub(crate) async fn load(eyes: &Eyes<'_>, dirty: Vec<DirtyName>) -> Result<Work, StoreError> {
     let Eyes { store, view, zone, ttl, supposed } = eyes;
@@ -67,7 +107,67 @@ pub(crate) async fn load(eyes: &Eyes<'_>, dirty: Vec<DirtyName>) -> Result<Work,
     for intent in store.intents_at(zone.row.id, &names).await? {
         on_its_way.entry(intent.name.clone()).or_default().push(intent);
     }
-    Ok(Work { dirty, wanted, known, on_its_way })
+    let mut work = Work { dirty, wanted, known, on_its_way, owners: HashMap::new() };
+    if let Some(most) = zone.settings.values_max {
+        let owned = store.owned_values(zone.row.id).await?;
+        keep_limit(&mut work, most, i64::from(most) - owned);
+    }
+    Ok(work)
+}
+
+/// Refuses the sets for which the zone has no room, name by name (S4.62): what is there stays.
+fn keep_limit(work: &mut Work, most: u32, mut room: i64) {
+    for wanted in &mut work.wanted {
+        let known = work.known.get(&wanted.name);
+        for set in wanted.desired.sets.clone() {
+            let of_type = known.into_iter().flatten().filter(|key| key.rtype == set.rtype);
+            let ours: usize = of_type.map(|key| key.applied.len()).sum();
+            let more = set.values.len() as i64 - ours as i64;
+            if more <= room {
+                room -= more.max(0);
+                continue;
+            }
+            let reason = format!(
+                "the zone's values_max is {most}: this set needs {more} more values and there is room for {}; \
+                 raise the limit, or take others out",
+                room.max(0)
+            );
+            wanted.desired.refuse(&wanted.claims, set.rtype, &reason);
+        }
+    }
+}
+
+/// Finds the names of the owners at those of the looked-at names that `concern` somebody.
+pub(crate) async fn name_owners(
+    eyes: &Eyes<'_>,
+    work: &mut Work,
+    concern: impl Fn(usize) -> bool,
+) -> Result<(), StoreError> {
+    let concerned = work.wanted.iter().enumerate().filter(|(index, _)| concern(*index));
+    let owners: BTreeSet<Owner> =
+        concerned.flat_map(|(_, wanted)| wanted.claims.iter().map(|claim| claim.owner)).collect();
+    let ids = |kind: OwnerKind| owners.iter().filter(move |owner| owner.kind == kind).map(|owner| owner.id);
+    let hosts: Vec<i64> = ids(OwnerKind::Host).collect();
+    if !hosts.is_empty() {
+        for host in eyes.store.hosts_by_ids(&hosts).await? {
+            let owner = Owner { kind: OwnerKind::Host, id: host.id };
+            work.owners.insert(owner, format!("host {}", host.fqdn));
+        }
+    }
+    for id in ids(OwnerKind::Domain) {
+        if let Some(domain) = eyes.store.domain(id).await? {
+            work.owners.insert(Owner { kind: OwnerKind::Domain, id }, format!("domain {}", domain.name));
+        }
+    }
+    for (owner, write) in desired::owners_of(eyes.supposed) {
+        let words = match &write.row {
+            OwnerRow::Host(row) => format!("host {}", row.fqdn),
+            OwnerRow::Domain(row) => format!("domain {}", row.name),
+            OwnerRow::Record(_) => continue,
+        };
+        work.owners.insert(desired::core_owner(owner), words);
+    }
+    Ok(())
 }
 
 /// The zone's provider, if its settings fit.
@@ -86,7 +186,7 @@ pub(crate) async fn read(
     place: ZoneRef,
     again: impl AsyncFnOnce() -> Result<ZoneRef, StoreError>,
 ) -> Result<Result<Observed, ProviderError>, StoreError> {
-    let names: Vec<Name> = work.dirty.iter().map(|dirty| dirty.name.clone()).collect();
+    let names = work.places(apex);
     let observed = match provider.read(&place, &names).await {
         Ok(observed) => observed,
         Err(error) => return Ok(Err(error)),
@@ -119,28 +219,31 @@ pub(crate) async fn read(
 /// What is to be done at each of the names, in their order.
 pub(crate) async fn plan(
     eyes: &Eyes<'_>,
-    work: &Work,
+    work: &mut Work,
     observed: &Observed,
     now: i64,
 ) -> Result<Vec<NamePlan>, StoreError> {
     let zone = eyes.zone;
-    let names = || work.dirty.iter().zip(&work.wanted);
+    let cuts = cuts(zone, work, observed);
     let derived = |dirty: &DirtyName| !dirty.asked && !dirty.approved;
-    let mut plans: Vec<NamePlan> = names()
-        .map(|(dirty, wanted)| plan_one(zone, work, observed, (dirty, wanted), Hold::Nothing))
-        .collect();
+    let at = |work: &Work, index: usize, hold| {
+        plan_one(zone, work, (observed, &cuts), (&work.dirty[index], &work.wanted[index]), hold)
+    };
+    let mut plans: Vec<NamePlan> =
+        (0..work.dirty.len()).map(|index| at(work, index, Hold::Nothing)).collect();
     let lost = work.dirty.iter().zip(&plans).filter(|(dirty, _)| derived(dirty));
     let lost: usize = lost.map(|(_, plan)| plan.removals()).sum();
     if is_held(eyes, lost, now).await? {
-        for (plan, (dirty, wanted)) in plans.iter_mut().zip(names()).filter(|(_, (dirty, _))| derived(dirty))
-        {
-            *plan = plan_one(zone, work, observed, (dirty, wanted), Hold::All);
+        for index in (0..plans.len()).filter(|index| derived(&work.dirty[*index])) {
+            plans[index] = at(work, index, Hold::All);
         }
     }
     let apex = work.dirty.iter().position(|dirty| dirty.name == zone.row.name);
     if let Some(apex) = apex.filter(|_| zone.settings.manage_ns_soa) {
         plans[apex].changes.extend(make_zone::soa_change(eyes, observed).await?);
     }
+    let in_conflict = |key: &KeyPlan| matches!(key.verdict, KeyVerdict::Conflict(_));
+    name_owners(eyes, work, |index| plans[index].keys.iter().any(in_conflict)).await?;
     Ok(plans)
 }
 
@@ -159,10 +262,37 @@ async fn is_held(eyes: &Eyes<'_>, lost: usize, now: i64) -> Result<bool, StoreEr
     Ok(brake != Brake::Allowed)
 }
 
+/// The zone's delegations: those last listed, and at the names that were read what stands there now and
+/// what is wanted.
+fn cuts(zone: &ZoneEntry, work: &Work, observed: &Observed) -> Cuts {
+    let apex = &zone.row.name;
+    let read = work.places(apex);
+    let mut servers: Vec<(Name, RecordData)> = Vec::new();
+    let listed = zone.row.cuts.iter().filter(|(at, _)| !read.contains(at));
+    servers.extend(listed.map(|(at, server)| (at.clone(), RecordData::single_name(RecordType::NS, server))));
+    for set in observed.rrsets.iter().filter(|set| set.rtype == RecordType::NS) {
+        let leaving = |value: &RecordData| {
+            let wanted = work.wanted.iter().find(|wanted| wanted.name == set.name);
+            let known = work.known.get(&set.name).into_iter().flatten();
+            let ours = known.filter(|key| key.rtype == RecordType::NS).any(|key| key.applied.contains(value));
+            let is_wanted =
+                |wanted: &Wanted| wanted.desired.sets.iter().any(|set| set.values.contains(value));
+            ours && wanted.is_some_and(|wanted| !is_wanted(wanted))
+        };
+        let stays = set.values.iter().filter(|value| !value.disabled && !leaving(&value.data));
+        servers.extend(stays.map(|value| (set.name.clone(), value.data.clone())));
+    }
+    let wanted = work.wanted.iter().flat_map(|wanted| &wanted.desired.sets);
+    for set in wanted.filter(|set| set.rtype == RecordType::NS) {
+        servers.extend(set.values.iter().map(|value| (set.name.clone(), value.clone())));
+    }
+    Cuts::new(apex, servers.iter().map(|(at, server)| (at, server)))
+}
+
 fn plan_one(
     zone: &ZoneEntry,
     work: &Work,
-    observed: &Observed,
+    (observed, cuts): (&Observed, &Cuts),
     (dirty, wanted): (&DirtyName, &Wanted),
     hold: Hold<'_>,
 ) -> NamePlan {
@@ -178,7 +308,7 @@ fn plan_one(
         unsupported: &wanted.desired.unsupported,
         applied: &work.ours_at(&dirty.name),
         a_host_holds_this_address: wanted.host_holds(),
-        occlusion: zone.cuts.at(&dirty.name),
+        occlusion: cuts.at(&dirty.name),
         hold,
         ..NamePlanInput::new(&dirty.name, &zone.row.name, &policy)
     })
@@ -198,24 +328,32 @@ pub(crate) fn order(plans: &[NamePlan]) -> Vec<(usize, usize)> {
     first
 }
 
-/// How a key stands by its plan, before anything went wrong, and what a person should know of it.
-/// What the service cannot hold at all is in [`refused`].
-pub(crate) fn said(key: &KeyPlan) -> (KeyState, Option<String>) {
+/// How a key stands by its plan, before anything went wrong, and what a person should know of it: which
+/// of the zone's policies did not hold, and why. What the service cannot hold at all is in [`refused`].
+pub(crate) fn said(work: &Work, wanted: &Wanted, key: &KeyPlan) -> (KeyState, Option<String>) {
+    let clamped = wanted.desired.notes.iter().filter(|(rtype, _)| *rtype == key.rtype).map(|(_, note)| note);
+    let notes: Vec<&str> = key.note.iter().chain(clamped).map(String::as_str).collect();
+    let notes = (!notes.is_empty()).then(|| notes.join("; "));
     match &key.verdict {
-        KeyVerdict::Conflict { theirs } => {
-            (KeyState::Conflict, Some(format!("values that are not ours stand here: {}", theirs.join(", "))))
+        KeyVerdict::Conflict(conflict) => {
+            (KeyState::Conflict, Some(conflict.words(&work.wishers(wanted, key.rtype))))
         }
         KeyVerdict::Held => {
             let words = "removals wait for approval: more than 30 % of our values in this zone would go";
             (KeyState::Held, Some(words.to_owned()))
         }
-        KeyVerdict::Occluded => (KeyState::Occluded, key.note.clone()),
-        KeyVerdict::Unsupported => (KeyState::Unsupported, key.note.clone()),
-        KeyVerdict::Equal | KeyVerdict::Change | KeyVerdict::Adopted => (KeyState::Applied, key.note.clone()),
+        KeyVerdict::Occluded => (KeyState::Occluded, notes),
+        KeyVerdict::Unsupported => (KeyState::Unsupported, notes),
+        KeyVerdict::Equal | KeyVerdict::Change | KeyVerdict::Adopted => (KeyState::Applied, notes),
     }
 }
 
-/// The sets that the service cannot hold, each with why.
+/// The keys of a plan but those that are in [`refused`].
+pub(crate) fn keys<'a>(wanted: &'a Wanted, plan: &'a NamePlan) -> impl Iterator<Item = &'a KeyPlan> {
+    plan.keys.iter().filter(|key| !wanted.desired.unsupported.contains(&key.rtype))
+}
+
+/// The sets that cannot be held here, each with why.
 pub(crate) fn refused(wanted: &Wanted) -> impl Iterator<Item = (RecordType, String)> {
     let reason = |rtype: RecordType| {
         let mut pairs = wanted.claims.iter().zip(&wanted.desired.verdicts);
@@ -225,4 +363,15 @@ pub(crate) fn refused(wanted: &Wanted) -> impl Iterator<Item = (RecordType, Stri
         })
     };
     wanted.desired.unsupported.iter().map(move |rtype| (*rtype, reason(*rtype).unwrap_or_default()))
+}
+
+/// Claims of the owners that are looked at as if stored, that are not what stands: whose is, and why.
+pub(crate) fn displaced(work: &Work, wanted: &Wanted) -> Vec<(RecordType, KeyState, String)> {
+    let pairs = wanted.claims.iter().zip(&wanted.desired.verdicts);
+    let waiting = pairs.filter(|(_, verdict)| !matches!(verdict, ClaimVerdict::Unsupported { .. }));
+    let words = waiting.filter_map(|(claim, verdict)| {
+        let (state, words) = claim_words(claim, verdict, &wanted.claims, |claim| work.owner(claim))?;
+        Some((claim.rtype(), state, words))
+    });
+    words.collect()
 }

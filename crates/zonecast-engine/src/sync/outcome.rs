@@ -119,7 +119,7 @@ fn tell_name(turn: &Turn, judged: &Judged<'_>, index: usize, now: i64, story: &m
     let again = now + delay.as_millis() as i64;
     let ours = judged.work.ours_at(&dirty.name);
     let mut keys = Vec::with_capacity(plan.keys.len());
-    for key in plan.keys.iter().filter(|key| key.verdict != KeyVerdict::Unsupported) {
+    for key in look::keys(wanted, plan) {
         let steps = plan
             .changes
             .iter()
@@ -130,7 +130,7 @@ fn tell_name(turn: &Turn, judged: &Judged<'_>, index: usize, now: i64, story: &m
             note_trouble(story, error);
         }
         audit_key(turn, key, outcome, story);
-        let (state, last_error) = look::said(key);
+        let (state, last_error) = look::said(judged.work, wanted, key);
         let row = KeyRow {
             state: state.as_str().to_owned(),
             applied: key.ours_after.clone(),

@@ -11,7 +11,7 @@ use super::make_zone;
 use super::outcome::{self, Judged};
 use super::trouble::Trouble;
 use std::collections::HashSet;
-use zonecast_core::{Name, Observed, RecordData};
+use zonecast_core::{Observed, RecordData};
 use zonecast_providers::ProviderError;
 use zonecast_store::{Intent, StoreError};
 
@@ -27,12 +27,12 @@ pub(super) async fn run(turn: &mut Turn, now: i64) -> Result<Option<Trouble>, St
     let ttl = inner.config.orchestrator.dns.ttl;
     let zone = turn.zone.clone();
     let eyes = Eyes { store: &inner.store, view: &view, zone: &zone, ttl, supposed: &[] };
-    let work = look::load(&eyes, dirty).await?;
+    let mut work = look::load(&eyes, dirty).await?;
     let observed = match read(turn, &work).await? {
         Ok(observed) => observed,
         Err(error) => return outcome::store_failed_read(turn, &work, error, now).await,
     };
-    let plans = look::plan(&eyes, &work, &observed, now).await?;
+    let plans = look::plan(&eyes, &mut work, &observed, now).await?;
     let order = look::order(&plans);
     let outcomes = hand_over::all(turn, &observed, &plans, &order).await?;
     let outcomes = outcome::by_plan(&plans, &order, outcomes);
@@ -79,10 +79,7 @@ async fn read(turn: &mut Turn, work: &Work) -> Result<Result<Observed, ProviderE
     intended?;
     match observed? {
         Err(error) if make_zone::is_missing(&zone, &error) => match make_zone::make(turn).await? {
-            Ok(place) => {
-                let names: Vec<Name> = work.dirty.iter().map(|dirty| dirty.name.clone()).collect();
-                Ok(provider.read(&place, &names).await)
-            }
+            Ok(place) => Ok(provider.read(&place, &work.places(&zone.row.name)).await),
             Err(error) => Ok(Err(error)),
         },
         other => Ok(other),
