@@ -23,6 +23,7 @@ use crate::fields::{Field, Kind, Settings, no_more_to_check, normalise_url, one}
 use crate::http::{Http, canonical_endpoint};
 use crate::redact::{Redactor, url_encode};
 use crate::rest::listing::{Next, Pages};
+use crate::rest::member::Member;
 use crate::tls::Trust;
 use crate::{ErrorClass, Outcome, Provider, ProviderError, TestReport, ZoneRef, ZoneSeed};
 use async_trait::async_trait;
@@ -247,7 +248,7 @@ impl Cloudflare {
         zone: &ZoneRef,
         info: &ZoneInfo,
         filter: &str,
-    ) -> Result<Vec<Record>, ProviderError> {
+    ) -> Result<Vec<Member<Record>>, ProviderError> {
         let mut pages = Pages::of(zone, "Cloudflare");
         loop {
             let path = format!(
@@ -255,13 +256,13 @@ impl Cloudflare {
                 url_encode(&info.id),
                 pages.number()
             );
-            let answer: Envelope<Vec<Record>> = match self.ask(zone, self.call(Method::GET, &path)).await {
-                Ok(answer) => answer,
-                Err(refused) => return Err(self.explain(zone, refused).await),
-            };
+            let answer: Envelope<Vec<Member<Record>>> =
+                match self.ask(zone, self.call(Method::GET, &path)).await {
+                    Ok(answer) => answer,
+                    Err(refused) => return Err(self.explain(zone, refused).await),
+                };
             let total = answer.total();
-            let records = answer.result.into_iter().map(|record| (record.id.clone(), record));
-            if !pages.take(records, total, Next::Unsaid)? {
+            if !pages.take(answer.result.into_iter().map(Member::keyed), total, Next::Unsaid)? {
                 return Ok(pages.members().into_values().collect());
             }
         }

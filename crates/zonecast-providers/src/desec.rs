@@ -15,8 +15,10 @@ mod write;
 
 use crate::dnssec::{Signed, SigningKey};
 use crate::fields::{Field, Kind, Settings, no_more_to_check, normalise_url, one};
+use crate::http::json_words as words;
 use crate::redact::url_encode;
 use crate::rest::listing::{Next, Pages};
+use crate::rest::member::{Listed, Member, gather};
 use crate::rest::{PROBE, Refused, Rest, failed, full_name, label, observed, passed, read_only};
 use crate::tls::Trust;
 use crate::{ErrorClass, Outcome, Provider, ProviderError, TestReport, ZoneRef, ZoneSeed};
@@ -24,7 +26,7 @@ use async_trait::async_trait;
 use reqwest::Method;
 use secrecy::ExposeSecret;
 use serde::Deserialize;
-use serde_json::{Value, json};
+use serde_json::json;
 use std::sync::Arc;
 use zonecast_core::{Capabilities, Change, Guard, Name, Observed, ObservedRRset, RecordType};
 
@@ -105,6 +107,14 @@ struct RRsetIn {
     records: Vec<String>,
 }
 
+impl Listed for RRsetIn {
+    const KEYS: [&'static str; 2] = ["subname", "type"];
+
+    fn key(&self) -> String {
+        format!("{} {}", self.subname, self.rtype)
+    }
+}
+
 impl RRsetIn {
     fn observed(&self, zone: &ZoneRef) -> Option<ObservedRRset> {
         let values = self.records.iter().map(String::as_str);
@@ -130,19 +140,23 @@ impl Desec {
     }
 
     /// Every set that `filter` lets through, from all pages.
-    async fn fetch(&self, zone: &ZoneRef, filter: &str) -> Result<Vec<ObservedRRset>, ProviderError> {
+    async fn fetch(
+        &self,
+        zone: &ZoneRef,
+        at: &Name,
+        filter: &str,
+    ) -> Result<Vec<ObservedRRset>, ProviderError> {
         let mut pages = Pages::of(zone, "deSEC");
         let mut cursor = String::new();
         loop {
             let path = Desec::path(zone, &format!("rrsets/?cursor={}{filter}", url_encode(&cursor)));
             let request = self.rest.call(Method::GET, &path);
-            let (sets, around): (Vec<RRsetIn>, _) =
+            let (sets, around): (Vec<Member<RRsetIn>>, _) =
                 self.rest.ask_page(zone, request).await.map_err(|refused| refused.error)?;
-            let sets = sets.into_iter().map(|set| ((set.subname.clone(), set.rtype.clone()), set));
             // Only the cursor is taken of the link: the token goes to the endpoint it was given for.
             let next = around.next.as_deref().and_then(cursor_of);
-            if !pages.take(sets, None, Next::when(next.is_some()))? {
-                return Ok(pages.members().values().filter_map(|set| set.observed(zone)).collect());
+            if !pages.take(sets.into_iter().map(Member::keyed), None, Next::when(next.is_some()))? {
+                return Ok(gather(zone, at, pages.members().values(), |set| set.observed(zone)));
             }
             cursor = next.unwrap_or_default();
         }
@@ -201,31 +215,6 @@ fn cursor_of(link: &str) -> Option<String> {
     url.query_pairs().find(|(key, _)| key == "cursor").map(|(_, value)| value.into_owned())
 }
 
-/// `{"detail": ".."}`, or faults by field, or a list of those.
-fn words(body: &Value) -> Option<String> {
-    fn gather(value: &Value, into: &mut Vec<String>) {
-        match value {
-            Value::String(text) => into.push(text.clone()),
-            Value::Array(list) => list.iter().for_each(|value| gather(value, into)),
-            Value::Object(map) => {
-                for (key, value) in map {
-                    let mut below = Vec::new();
-                    gather(value, &mut below);
-                    let plain = matches!(key.as_str(), "detail" | "non_field_errors");
-                    into.extend(below.into_iter().map(|words| match plain {
-                        true => words,
-                        false => format!("{key}: {words}"),
-                    }));
-                }
-            }
-            _ => {}
-        }
-    }
-    let mut all = Vec::new();
-    gather(body, &mut all);
-    (!all.is_empty()).then(|| all.join("; "))
-}
-
 #[async_trait]
 impl Provider for Desec {
     fn capabilities(&self) -> Capabilities {
@@ -241,7 +230,7 @@ impl Provider for Desec {
         wanted.sort_unstable();
         wanted.dedup();
         if wanted.len() > NARROW_MAX {
-            let mut all = self.fetch(zone, "").await?;
+            let mut all = self.fetch(zone, &zone.name, "").await?;
             all.retain(|set| wanted.binary_search(&set.name).is_ok());
             return Ok(Observed::new(all));
         }
@@ -249,14 +238,14 @@ impl Provider for Desec {
         for name in &wanted {
             let subname = label(zone, name);
             let filter = format!("&subname={}", url_encode(subname.trim_start_matches('@')));
-            let found = self.fetch(zone, &filter).await?;
+            let found = self.fetch(zone, name, &filter).await?;
             sets.extend(found.into_iter().filter(|set| set.name == *name));
         }
         Ok(Observed::new(sets))
     }
 
     async fn list(&self, zone: &ZoneRef) -> Result<Observed, ProviderError> {
-        Ok(Observed::new(self.fetch(zone, "").await?))
+        Ok(Observed::new(self.fetch(zone, &zone.name, "").await?))
     }
 
     async fn apply(&self, zone: &ZoneRef, seen: &Observed, changes: &[Change]) -> Vec<Outcome> {

@@ -15,11 +15,12 @@ mod record;
 use crate::fields::{Field, Kind, Settings, no_more_to_check, normalise_url, one};
 use crate::redact::url_encode;
 use crate::rest::listing::Pages;
+use crate::rest::member::{Member, gather};
 use crate::rest::{Refused, Rest, Swap, WriteSets, failed, one_by_one, passed, read_only, swap_in_steps};
 use crate::tls::Trust;
 use crate::{ErrorClass, Outcome, Provider, ProviderError, TestReport, ZoneRef, ZoneSeed};
 use async_trait::async_trait;
-use record::{Listing, Step, gather, steps, unfit};
+use record::{Listing, Step, steps, unfit};
 use reqwest::{Method, RequestBuilder};
 use secrecy::ExposeSecret;
 use serde::Deserialize;
@@ -96,7 +97,7 @@ impl DigitalOcean {
     }
 
     /// Every set that `filter` lets through, from all pages.
-    async fn fetch(&self, zone: &ZoneRef, filter: &str) -> Result<Vec<ObservedRRset>, Refused> {
+    async fn fetch(&self, zone: &ZoneRef, at: &Name, filter: &str) -> Result<Vec<ObservedRRset>, Refused> {
         let mut pages = Pages::of(zone, "DigitalOcean");
         loop {
             let path = format!("/records?per_page={PAGE}&page={}{filter}", pages.number());
@@ -104,9 +105,8 @@ impl DigitalOcean {
             let answer: Listing = self.rest.ask(zone, request).await?;
             // Whether a total knows of the filter is not documented.
             let (next, total) = (answer.next(), answer.total().filter(|_| filter.is_empty()));
-            let records = answer.domain_records.into_iter().map(|record| (record.id, record));
-            if !pages.take(records, total, next)? {
-                return Ok(gather(zone, pages.members().into_values()));
+            if !pages.take(answer.domain_records.into_iter().map(Member::keyed), total, next)? {
+                return Ok(gather(zone, at, pages.members().values(), |record| record.observed(zone)));
             }
         }
     }
@@ -117,11 +117,13 @@ impl DigitalOcean {
         wanted.dedup();
         let mut sets = Vec::new();
         if wanted.len() > NARROW_MAX {
-            sets = self.fetch(zone, "").await?;
+            sets = self.fetch(zone, &zone.name, "").await?;
         } else {
             for name in &wanted {
                 // The filter wants the whole name, though records carry the relative one.
-                sets.extend(self.fetch(zone, &format!("&name={}", url_encode(&name.to_string()))).await?);
+                sets.extend(
+                    self.fetch(zone, name, &format!("&name={}", url_encode(&name.to_string()))).await?,
+                );
             }
         }
         sets.retain(|set| wanted.binary_search(&set.name).is_ok());
@@ -245,7 +247,7 @@ impl Provider for DigitalOcean {
     }
 
     async fn list(&self, zone: &ZoneRef) -> Result<Observed, ProviderError> {
-        Ok(Observed::new(self.fetch(zone, "").await.map_err(|refused| refused.error)?))
+        Ok(Observed::new(self.fetch(zone, &zone.name, "").await.map_err(|refused| refused.error)?))
     }
 
     async fn apply(&self, zone: &ZoneRef, seen: &Observed, changes: &[Change]) -> Vec<Outcome> {

@@ -14,6 +14,7 @@
 use crate::fields::{Field, Kind, Settings, no_more_to_check, normalise_url, one};
 use crate::redact::url_encode;
 use crate::rest::listing::{Next, Pages};
+use crate::rest::member::{Listed, Member, gather};
 use crate::rest::{
     PROBE, Refused, Rest, Swap, WriteSets, failed, full_name, label, observed, one_by_one, passed, read_only,
     spelled, swap_in_steps,
@@ -112,18 +113,17 @@ impl Gandi {
         loop {
             let path = format!("/records?page={}&per_page={PAGE}", pages.number());
             let request = self.rest.call(Method::GET, &Gandi::path(zone, &path));
-            let (sets, around) = self.rest.ask_page::<Vec<RRsetIn>>(zone, request).await?;
-            let sets = sets.into_iter().map(|set| ((set.rrset_name.clone(), set.rrset_type.clone()), set));
-            if !pages.take(sets, around.total, Next::Unsaid)? {
-                return Ok(pages.members().values().filter_map(|set| set.observed(zone)).collect());
+            let (sets, around) = self.rest.ask_page::<Vec<Member<RRsetIn>>>(zone, request).await?;
+            if !pages.take(sets.into_iter().map(Member::keyed), around.total, Next::Unsaid)? {
+                return Ok(gather(zone, &zone.name, pages.members().values(), |set| set.observed(zone)));
             }
         }
     }
 
     async fn at(&self, zone: &ZoneRef, name: &Name) -> Result<Vec<ObservedRRset>, Refused> {
         let path = Gandi::path(zone, &format!("/records/{}", url_encode(&label(zone, name))));
-        match self.rest.ask::<Vec<RRsetIn>>(zone, self.rest.call(Method::GET, &path)).await {
-            Ok(sets) => Ok(sets.iter().filter_map(|set| set.observed(zone)).collect()),
+        match self.rest.ask::<Vec<Member<RRsetIn>>>(zone, self.rest.call(Method::GET, &path)).await {
+            Ok(sets) => Ok(gather(zone, name, &sets, |set| set.observed(zone))),
             Err(refused) => self.only_the_set_is_missing(zone, refused).await.map(|()| Vec::new()),
         }
     }
@@ -203,6 +203,14 @@ fn words(body: &Value) -> Option<String> {
         words.push(format!("{}: {}", text("name"), text("description")));
     }
     (!words.is_empty()).then(|| words.join("; "))
+}
+
+impl Listed for RRsetIn {
+    const KEYS: [&'static str; 2] = ["rrset_name", "rrset_type"];
+
+    fn key(&self) -> String {
+        format!("{} {}", self.rrset_name, self.rrset_type)
+    }
 }
 
 impl RRsetIn {

@@ -17,6 +17,7 @@
 use crate::fields::{Field, Kind, Settings, no_more_to_check, normalise_url, one};
 use crate::redact::url_encode;
 use crate::rest::listing::{Next, Pages};
+use crate::rest::member::{Listed, Member, gather};
 use crate::rest::{
     PROBE, Refused, Rest, Swap, WriteSets, failed, full_name, label, observed, one_by_one, passed, read_only,
     swap_in_steps, words_of,
@@ -28,7 +29,6 @@ use reqwest::{Method, RequestBuilder};
 use secrecy::ExposeSecret;
 use serde::Deserialize;
 use serde_json::{Value, json};
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -85,7 +85,7 @@ struct Domain {
     name_servers: Option<Vec<String>>,
 }
 
-#[derive(Deserialize, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Deserialize)]
 struct Record {
     #[serde(rename = "type")]
     kind: String,
@@ -127,20 +127,26 @@ impl GoDaddy {
         self.rest.ask(zone, self.call(Method::GET, zone, "")).await.map_err(told_apart)
     }
 
-    async fn records(&self, zone: &ZoneRef, limit: usize, offset: usize) -> Result<Vec<Record>, Refused> {
+    async fn records(
+        &self,
+        zone: &ZoneRef,
+        limit: usize,
+        offset: usize,
+    ) -> Result<Vec<Member<Record>>, Refused> {
         let path = format!("/records?limit={limit}&offset={offset}");
         self.rest.ask(zone, self.call(Method::GET, zone, &path)).await
     }
 
     /// Every record; that these are all is proven.
-    async fn all(&self, zone: &ZoneRef) -> Result<Vec<Record>, Refused> {
+    async fn all(&self, zone: &ZoneRef) -> Result<Vec<Member<Record>>, Refused> {
         let mut pages = Pages::of(zone, "GoDaddy");
-        let keyed = |records: Vec<Record>| records.into_iter().map(|record| (record, ()));
-        let first: Vec<Record> = self.rest.ask(zone, self.call(Method::GET, zone, "/records")).await?;
+        let keyed = |records: Vec<Member<Record>>| records.into_iter().map(Member::keyed);
+        let first: Vec<Member<Record>> =
+            self.rest.ask(zone, self.call(Method::GET, zone, "/records")).await?;
         let size = first.len();
         pages.take(keyed(first), None, Next::Exists)?;
         let Some(more) = self.one_more(zone, size, &pages).await? else {
-            return Ok(pages.members().into_keys().collect());
+            return Ok(pages.members().into_values().collect());
         };
         loop {
             let offset = if self.counts_pages() { pages.number() } else { pages.have() };
@@ -151,7 +157,7 @@ impl GoDaddy {
         }
         let all = pages.members();
         match all.contains_key(&more) {
-            true => Ok(all.into_keys().collect()),
+            true => Ok(all.into_values().collect()),
             false => Err(unproven(zone, size)),
         }
     }
@@ -161,13 +167,14 @@ impl GoDaddy {
         &self,
         zone: &ZoneRef,
         size: usize,
-        known: &Pages<Record, ()>,
-    ) -> Result<Option<Record>, Refused> {
+        known: &Pages<String, Member<Record>>,
+    ) -> Result<Option<String>, Refused> {
         loop {
             let counts_pages = self.counts_pages();
             let answer = self.records(zone, 1, size + usize::from(counts_pages)).await?;
             let count = answer.len();
-            if let Some(more) = answer.into_iter().find(|record| !known.has(record)) {
+            let mut keys = answer.into_iter().map(|record| record.keyed().0);
+            if let Some(more) = keys.find(|key| !known.has(key)) {
                 return Ok(Some(more));
             }
             match count {
@@ -190,18 +197,7 @@ impl GoDaddy {
             self.counts_pages.store(false, Ordering::Relaxed);
             told_apart(refused).error
         })?;
-        let mut sets: BTreeMap<(Name, RecordType), ObservedRRset> = BTreeMap::new();
-        for record in &records {
-            let Some(mut set) = record.observed(zone) else { continue };
-            let entry = sets
-                .entry((set.name.clone(), set.rtype))
-                .or_insert_with(|| ObservedRRset::new(set.name.clone(), set.rtype, set.ttl, Vec::new()));
-            entry.ttl = entry.ttl.min(set.ttl);
-            entry.opaque |= set.opaque;
-            entry.unread.append(&mut set.unread);
-            entry.values.append(&mut set.values);
-        }
-        Ok(sets.into_values().collect())
+        Ok(gather(zone, &zone.name, &records, |record| record.observed(zone)))
     }
 
     async fn look(&self, zone: &ZoneRef) -> TestReport {
@@ -265,7 +261,7 @@ fn told_apart(mut refused: Refused) -> Refused {
     refused
 }
 
-/// `{"code", "message", "fields": [{"code", "message", "path"}]}`.
+/// `{"code", "message", "fields": [{"code", "message", "path"}]}`, and `errors` like `fields`.
 fn words(body: &Value) -> Option<String> {
     let one = |fault: &Value| {
         let text = |key: &str| fault[key].as_str().map(str::to_owned);
@@ -273,8 +269,18 @@ fn words(body: &Value) -> Option<String> {
         Some(format!("{place}{} ({})", text("message")?, text("code").unwrap_or_else(|| "no code".into())))
     };
     let mut words = vec![one(body)?];
-    words.extend(body["fields"].as_array().into_iter().flatten().filter_map(one));
+    let more = ["fields", "errors"].iter().filter_map(|key| body[*key].as_array()).flatten();
+    words.extend(more.filter_map(one));
     Some(words.join("; "))
+}
+
+impl Listed for Record {
+    const KEYS: [&'static str; 2] = ["name", "type"];
+
+    fn key(&self) -> String {
+        let Record { kind, name, data, ttl, priority, service, protocol } = self;
+        format!("{kind} {name} {data:?} {ttl} {priority:?} {service:?} {protocol:?}")
+    }
 }
 
 impl Record {

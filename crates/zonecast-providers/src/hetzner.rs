@@ -16,6 +16,7 @@ mod wire;
 use crate::fields::{Field, FieldError, Kind, Settings, normalise_url, one};
 use crate::redact::url_encode;
 use crate::rest::listing::Pages;
+use crate::rest::member::{Member, gather};
 use crate::rest::{
     PROBE, Refused, Rest, Swap, WriteSets, failed, label, one_by_one, passed, read_only, swap_in_steps,
 };
@@ -169,7 +170,12 @@ impl Hetzner {
     }
 
     /// Every set that `filter` lets through, from all pages.
-    async fn fetch(&self, zone: &ZoneRef, filter: &str) -> Result<Vec<ObservedRRset>, ProviderError> {
+    async fn fetch(
+        &self,
+        zone: &ZoneRef,
+        at: &Name,
+        filter: &str,
+    ) -> Result<Vec<ObservedRRset>, ProviderError> {
         let mut pages = Pages::of(zone, "Hetzner");
         loop {
             let number = pages.number();
@@ -177,18 +183,17 @@ impl Hetzner {
             let answer = self.rest.ask(zone, self.rest.call(Method::GET, &path)).await;
             let answer: Listing = answer.map_err(|refused| self.class(refused).error)?;
             let (next, total) = answer.around(number);
-            let sets = answer.rrsets.into_iter().map(|set| ((set.name.clone(), set.kind.clone()), set));
-            if !pages.take(sets, total, next)? {
+            if !pages.take(answer.rrsets.into_iter().map(Member::keyed), total, next)? {
                 break;
             }
         }
         let found = pages.members();
         // Only a set without a TTL of its own needs the zone's.
-        let default = match found.values().any(|set| set.ttl.is_none()) {
+        let default = match found.values().any(|set| set.read().is_some_and(|set| set.ttl.is_none())) {
             true => self.zone(zone).await.map_err(|refused| refused.error)?.ttl,
             false => 0,
         };
-        Ok(found.values().filter_map(|set| set.observed(zone, default)).collect())
+        Ok(gather(zone, at, found.values(), |set| set.observed(zone, default)))
     }
 
     async fn look(&self, zone: &ZoneRef) -> TestReport {
@@ -299,11 +304,11 @@ impl Provider for Hetzner {
         wanted.dedup();
         let mut sets = Vec::new();
         if wanted.len() > NARROW_MAX {
-            sets = self.fetch(zone, "").await?;
+            sets = self.fetch(zone, &zone.name, "").await?;
         } else {
             for name in &wanted {
                 let filter = format!("&name={}", url_encode(&label(zone, name)));
-                sets.extend(self.fetch(zone, &filter).await?);
+                sets.extend(self.fetch(zone, name, &filter).await?);
             }
         }
         sets.retain(|set| wanted.binary_search(&set.name).is_ok());
@@ -311,7 +316,7 @@ impl Provider for Hetzner {
     }
 
     async fn list(&self, zone: &ZoneRef) -> Result<Observed, ProviderError> {
-        Ok(Observed::new(self.fetch(zone, "").await?))
+        Ok(Observed::new(self.fetch(zone, &zone.name, "").await?))
     }
 
     async fn apply(&self, zone: &ZoneRef, seen: &Observed, changes: &[Change]) -> Vec<Outcome> {

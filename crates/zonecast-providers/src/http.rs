@@ -140,7 +140,9 @@ impl Http {
     /// The error for a body that is not the JSON it should be.
     pub fn not_json(&self, body: &[u8]) -> ProviderError {
         let said = self.say(body);
-        let words = format!("{} answered with something that is not JSON: {said}", self.service);
+        let odd = serde_json::from_slice::<serde::de::IgnoredAny>(body).is_ok();
+        let what = if odd { "JSON that is not what was asked for" } else { "something that is not JSON" };
+        let words = format!("{} answered with {what}: {said}", self.service);
         ProviderError::new(ErrorClass::Transient, words)
     }
 
@@ -153,19 +155,20 @@ impl Http {
         self.failure(words, true)
     }
 
-    /// The service's words for people: JSON `error`/`errors` where there are some, else the text,
-    /// on one line, shortened, without secrets.
+    /// The service's words for people: all that its JSON says of what is wrong, else the text; see
+    /// [`Redactor::say`].
     pub fn say(&self, body: &[u8]) -> String {
         let text = match serde_json::from_slice::<serde_json::Value>(body) {
             Ok(value) => json_words(&value).unwrap_or_else(|| value.to_string()),
             Err(_) => String::from_utf8_lossy(body).into_owned(),
         };
-        let line = text.split_whitespace().collect::<Vec<_>>().join(" ");
-        let mut line = self.redactor.clean(&line);
-        if line.chars().count() > 600 {
-            line = line.chars().take(600).chain(['…']).collect();
-        }
+        let line = self.redactor.say(&text);
         if line.is_empty() { "no reason given".to_owned() } else { line }
+    }
+
+    /// Words that were found in an answer, as they may be shown.
+    pub fn words(&self, words: &str) -> String {
+        self.redactor.say(words)
     }
 
     /// The service's name, for messages.
@@ -200,7 +203,7 @@ impl Http {
     }
 
     fn failure(&self, words: String, may_have_arrived: bool) -> Failure {
-        let error = ProviderError::new(ErrorClass::Transient, self.redactor.clean(&words));
+        let error = ProviderError::new(ErrorClass::Transient, self.redactor.say(&words));
         Failure { error, may_have_arrived }
     }
 }
@@ -274,20 +277,41 @@ fn plain_for_tls(words: &str) -> bool {
         .any(|sign| words.contains(sign))
 }
 
-fn json_words(value: &serde_json::Value) -> Option<String> {
-    let main = ["error", "message", "detail"].iter().find_map(|key| value.get(key)?.as_str());
-    let more = value.get("errors").and_then(|list| list.as_array());
-    let more: Vec<String> = more
-        .into_iter()
-        .flatten()
-        .map(|entry| entry.as_str().map_or_else(|| entry.to_string(), str::to_owned))
-        .collect();
-    match (main, more.is_empty()) {
-        (Some(main), true) => Some(main.to_owned()),
-        (Some(main), false) => Some(format!("{main}: {}", more.join("; "))),
-        (None, false) => Some(more.join("; ")),
-        (None, true) => None,
+/// Every word that a JSON body says of what is wrong, however deep and in whatever list it stands.
+pub(crate) fn json_words(value: &serde_json::Value) -> Option<String> {
+    use serde_json::Value;
+    /// Words that stand for themselves; other keys are said with them.
+    const PLAIN: &[&str] = &[
+        "error",
+        "errors",
+        "message",
+        "messages",
+        "detail",
+        "details",
+        "description",
+        "non_field_errors",
+        "fields",
+        "result",
+    ];
+    fn gather(value: &Value, under: &str, into: &mut Vec<String>) {
+        match value {
+            Value::String(text) if text.is_empty() => {}
+            Value::String(text) if under.is_empty() => into.push(text.clone()),
+            Value::String(text) => into.push(format!("{under}: {text}")),
+            Value::Number(number) if !under.is_empty() => into.push(format!("{under}: {number}")),
+            Value::Array(list) => list.iter().for_each(|one| gather(one, under, into)),
+            Value::Object(map) => {
+                let (plain, other): (Vec<_>, Vec<_>) =
+                    map.iter().partition(|(key, _)| PLAIN.contains(&key.as_str()));
+                plain.into_iter().for_each(|(_, one)| gather(one, under, into));
+                other.into_iter().for_each(|(key, one)| gather(one, key, into));
+            }
+            _ => {}
+        }
     }
+    let mut words = Vec::new();
+    gather(value, "", &mut words);
+    (!words.is_empty()).then(|| words.join("; "))
 }
 
 #[cfg(test)]
@@ -324,7 +348,9 @@ mod tests {
         let redactor = Redactor::new(["hunter2"]);
         let http = Http::new("Test", "http://127.0.0.1:1", &Trust::default(), redactor).unwrap();
         assert_eq!(http.say(br#"{"error":"bad key hunter2"}"#), "bad key [secret]");
-        assert_eq!(http.say(br#"{"error":"two","errors":["a","b"]}"#), "two: a; b");
+        assert_eq!(http.say(br#"{"error":"two","errors":["a","b"]}"#), "two; a; b");
+        let nested = br#"[{},{"records":[{"content":["no\u001b[2J dot"]}]},{"code":"X","message":"bad"}]"#;
+        assert_eq!(http.say(nested), "content: no [2J dot; bad; code: X");
         assert_eq!(http.say(b"<html>\n <b>no</b>\n"), "<html> <b>no</b>");
         assert_eq!(http.say(b""), "no reason given");
     }

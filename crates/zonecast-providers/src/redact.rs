@@ -50,6 +50,42 @@ impl Redactor {
     }
 }
 
+/// The longest words of others, and the longest value of theirs, that are shown.
+const WORDS_MAX: usize = 4_000;
+const VALUE_MAX: usize = 300;
+
+impl Redactor {
+    /// Words of a service as they may be logged and shown: whole, on one line, without secrets and
+    /// without characters that do something to the screen.
+    ///
+    /// Before: `bad\u{1b}[2J key\nhunter2`. After, where `hunter2` is a secret: `bad [2J key [secret]`.
+    pub fn say(&self, words: &str) -> String {
+        shortened(&self.clean(&folded(words)), WORDS_MAX)
+    }
+}
+
+/// A value that cannot be read, as it may be shown.
+pub(crate) fn one_line(value: &str) -> String {
+    shortened(&folded(value), VALUE_MAX)
+}
+
+/// On one line; control characters, and those that turn text around or cannot be seen, are spaces.
+fn folded(text: &str) -> String {
+    let acts = |c: char| {
+        c.is_control()
+            || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
+    };
+    let words = text.split(|c: char| c.is_whitespace() || acts(c)).filter(|word| !word.is_empty());
+    words.collect::<Vec<_>>().join(" ")
+}
+
+fn shortened(text: &str, most: usize) -> String {
+    match text.char_indices().nth(most) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text.to_owned(),
+    }
+}
+
 impl std::fmt::Debug for Redactor {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(MASK)
@@ -89,6 +125,8 @@ mod tests {
         }
         assert_eq!(redactor.clean(&format!("a {secret} b")), "a [secret] b");
         assert_eq!(redactor.clean("nothing here"), "nothing here");
+        assert_eq!(redactor.say("bad\u{1b}[2J\u{202e} key\r\n\tk/ey\0!"), "bad [2J key [secret] !");
+        assert_eq!(redactor.say(&"ab ".repeat(3_000)).chars().count(), WORDS_MAX + 1);
         assert_eq!(format!("{redactor:?}"), MASK);
     }
 }

@@ -4,12 +4,13 @@
 //! Each service's paths, bodies and refusals stand in its own file.
 
 pub(crate) mod listing;
+pub(crate) mod member;
 mod sets;
 
 pub(crate) use sets::{Swap, WriteSets, one_by_one, swap_in_steps};
 
 use crate::http::{Answer, Failure, Http, canonical_endpoint};
-use crate::redact::Redactor;
+use crate::redact::{Redactor, one_line};
 use crate::tls::Trust;
 use crate::{ErrorClass, ProviderError, TestReport, ZoneRef};
 use bytes::Bytes;
@@ -183,7 +184,7 @@ impl Rest {
 
     /// Words on one line, without secrets.
     pub(crate) fn say(&self, words: &str) -> String {
-        self.http.say(words.as_bytes())
+        self.http.words(words)
     }
 
     fn not_json(&self, zone: &ZoneRef, answer: &Answer) -> Refused {
@@ -301,7 +302,7 @@ pub(crate) fn observed<'a>(
                 let raw = (data.to_zonefile() != text).then(|| text.into());
                 set.values.push(ObservedValue { data, raw, disabled: false });
             }
-            _ => set.cannot_read(format!("{word} {text}")),
+            _ => set.cannot_read(one_line(&format!("{word} {text}"))),
         }
     }
     Some(set)

@@ -311,6 +311,8 @@ async fn torn_and_strange_answers_are_never_an_empty_zone() {
         Fault::Answer(Canned::json(200, "{}")),
         Fault::Answer(Canned::json(200, "[]")),
         Fault::Answer(Canned::json(200, r#"{"name":"other.test.","rrsets":[]}"#)),
+        Fault::Answer(Canned::json(200, r#"{"name":"example.test.","rrsets":null}"#)),
+        Fault::Answer(Canned::json(200, r#"{"name":"example.test.","kind":"Native"}"#)),
         Fault::Answer(Canned::json(200, r#"{"name":"example.test.","rrsets":[]"#)),
         Fault::Answer(Canned::json(200, r#"{"name":"example.test.","rrsets":[{"name":"#).torn()),
         Fault::Answer(Canned::json(500, r#"{"error":"Internal Server Error"}"#)),

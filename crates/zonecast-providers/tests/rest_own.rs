@@ -250,9 +250,9 @@ async fn godaddy_leaves_what_it_spells_its_own_way_alone() {
     fake.put("example.test", "@", "A", 600, &["Parked"]);
     fake.put("example.test", "caa", "CAA", 600, &["0 issue \"letsencrypt.org\""]);
     let listed = provider.list(&zone()).await.unwrap();
-    let opaque: Vec<RecordType> =
-        listed.rrsets.iter().filter(|set| set.opaque).map(|set| set.rtype).collect();
-    assert_eq!(opaque, [RecordType::A, RecordType::CAA]);
+    let opaque: Vec<String> =
+        listed.rrsets.iter().filter(|set| set.opaque).map(|set| set.unread.concat()).collect();
+    assert_eq!(opaque, ["A Parked", ""]);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -190,6 +190,13 @@ impl FakeCloudflare {
         id
     }
 
+    /// Puts addresses that are shown as `null` and as a number.
+    pub fn put_odd(&self, zone: &str, name: &str) {
+        for address in crate::fake_rest::ODD {
+            self.put(zone, &json!({ "name": name, "type": "A", "ttl": 300, "content": address }));
+        }
+    }
+
     /// The foreign client: removes one record.
     pub fn remove(&self, zone: &str, id: &str) {
         if let Some(held) = lock(&self.state).zones.values_mut().find(|held| held.name == zone) {
@@ -224,6 +231,7 @@ fn answer(state: &mut State, request: &Request) -> Response {
             body["success"] = true.into();
             body["errors"] = json!([]);
             body["messages"] = json!([]);
+            crate::fake_rest::oddly(&mut body);
             Response { status: 200, headers, body: body.to_string() }
         }
         Ok(Body::Text(body)) => {

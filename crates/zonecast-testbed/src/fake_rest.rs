@@ -210,7 +210,8 @@ impl FakeRest {
             let body = serde_json::from_slice(&request.body).unwrap_or_default();
             let mut desk = lock(&shared);
             desk.calls.push(format!("{} {path}", request.method));
-            let Said(status, body, mut headers) = answer(&mut desk, &Call { request, parts, body });
+            let Said(status, mut body, mut headers) = answer(&mut desk, &Call { request, parts, body });
+            oddly(&mut body);
             headers.push(("Content-Type".to_owned(), "application/json".to_owned()));
             let body = if body.is_null() { String::new() } else { body.to_string() };
             Response { status, headers, body }
@@ -325,6 +326,11 @@ impl FakeRest {
         records.map(|one| (full(&one.name), one.rtype, one.ttl, one.value)).collect()
     }
 
+    /// Puts addresses that are shown as `null` and as a number.
+    pub fn put_odd(&self, zone: &str, name: &str) {
+        self.put(zone, name, "A", 3_600, &ODD);
+    }
+
     /// The foreign client: sets one RRset by its relative name, past all checks; without values it is
     /// deleted.
     pub fn put(&self, zone: &str, name: &str, rtype: &str, ttl: u32, values: &[&str]) {
@@ -335,6 +341,20 @@ impl FakeRest {
             zone.put(&mut next, name, rtype, ttl, &values);
         }
         desk.next = next;
+    }
+}
+
+/// Addresses that are shown as no text: `null`, and a number.
+pub(crate) const ODD: [&str; 2] = ["198.51.100.99", "198.51.100.98"];
+
+/// Shows those addresses so, wherever they stand.
+pub(crate) fn oddly(body: &mut Value) {
+    match body {
+        Value::String(text) if text == ODD[0] => *body = Value::Null,
+        Value::String(text) if text == ODD[1] => *body = 98.into(),
+        Value::Array(list) => list.iter_mut().for_each(oddly),
+        Value::Object(map) => map.values_mut().for_each(oddly),
+        _ => {}
     }
 }
 

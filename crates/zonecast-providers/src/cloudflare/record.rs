@@ -1,10 +1,11 @@
 //! One value as Cloudflare spells it: some types in `content`, some in parts.
 
 use super::wire::Record;
+use crate::redact::one_line;
+use crate::rest::member::{Listed, Member, Sets, add, odd};
 use crate::{ErrorClass, ProviderError, ZoneRef};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
-use std::collections::BTreeMap;
 use zonecast_core::{Name, ObservedRRset, ObservedValue, RecordData, RecordType, Ttl};
 
 /// The TTL that stands for "automatic", and what is served then.
@@ -32,9 +33,23 @@ impl Handle {
 }
 
 /// Gathers records into sets. A record outside the zone means that this is another zone.
-pub(super) fn observed(zone: &ZoneRef, records: Vec<Record>) -> Result<Vec<ObservedRRset>, ProviderError> {
-    let mut sets: BTreeMap<(Name, RecordType), ObservedRRset> = BTreeMap::new();
-    for record in records {
+pub(super) fn observed(
+    zone: &ZoneRef,
+    records: Vec<Member<Record>>,
+) -> Result<Vec<ObservedRRset>, ProviderError> {
+    let mut sets = Sets::new();
+    for member in records {
+        let record = match member {
+            Member::Read(record) => record,
+            Member::Odd(raw) => {
+                let odd = odd(raw.get(), Record::KEYS, |name| Name::parse(name?).ok());
+                let words = || {
+                    format!("{}: Cloudflare has a record without a name: {}", zone.name, one_line(raw.get()))
+                };
+                add(&mut sets, odd.ok_or_else(|| ProviderError::new(ErrorClass::Transient, words()))?);
+                continue;
+            }
+        };
         let (Ok(name), Ok(rtype)) = (Name::parse(&record.name), record.kind.parse::<RecordType>()) else {
             continue;
         };
@@ -58,7 +73,10 @@ pub(super) fn observed(zone: &ZoneRef, records: Vec<Record>) -> Result<Vec<Obser
                 let raw = serde_json::to_string(&handle).ok().map(Into::into);
                 set.values.push(ObservedValue { data, raw, disabled: false });
             }
-            _ => set.cannot_read(format!("{rtype} {}", text_of(&record).unwrap_or_default())),
+            _ => {
+                let words = text_of(&record).unwrap_or_else(|| format!("{} without a value", record.name));
+                set.cannot_read(one_line(&format!("{rtype} {words}")));
+            }
         }
     }
     Ok(sets.into_values().collect())
@@ -223,7 +241,7 @@ mod tests {
     #[test]
     fn automatic_and_proxied_records_keep_their_ways() {
         let zone = ZoneRef::new(Name::parse("example.org").unwrap());
-        let record = |json: Value| serde_json::from_value::<Record>(json).unwrap();
+        let record = |json: Value| Member::Read(serde_json::from_value::<Record>(json).unwrap());
         let sets = observed(
             &zone,
             vec![

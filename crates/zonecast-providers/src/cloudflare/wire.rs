@@ -3,6 +3,7 @@
 use crate::dnssec::{Signed, SigningKey};
 use crate::http::{Answer, Failure, Http, class_of};
 use crate::redact::Redactor;
+use crate::rest::member::Listed;
 use crate::{ErrorClass, ProviderError, ZoneRef};
 use serde::Deserialize;
 use serde_json::Value;
@@ -125,6 +126,14 @@ pub(super) struct Record {
     pub(super) proxied: Option<bool>,
     #[serde(default)]
     pub(super) meta: Option<Value>,
+}
+
+impl Listed for Record {
+    const KEYS: [&'static str; 2] = ["name", "type"];
+
+    fn key(&self) -> String {
+        self.id.clone()
+    }
 }
 
 #[derive(Deserialize)]
@@ -283,8 +292,7 @@ fn by_faults(redactor: &Redactor, zone: &ZoneRef, answer: &Answer, faults: &[Fau
         ErrorClass::RateLimited { .. } => ErrorClass::RateLimited { retry_after: answer.retry_after },
         class => class,
     };
-    let words = words.join("; ").split_whitespace().collect::<Vec<_>>().join(" ");
-    let words = redactor.clean(&words).chars().take(600).collect::<String>();
+    let words = redactor.say(&words.join("; "));
     let mut error =
         ProviderError::new(class, format!("{}: Cloudflare answered {status}: {words}", zone.name));
     quiet(&mut error);

@@ -1,7 +1,7 @@
 //! The chapters, easiest first.
 
 use super::again::gone_and_made_again;
-use super::listings::half_a_listing_is_none;
+use super::listings::{half_a_listing_is_none, one_odd_record_hides_itself_alone};
 use super::stage::{Looked, Stage, Trouble};
 use super::states::{Play, TTL, ZONE, name, plain, seconds, set, with_ttl};
 use crate::{ErrorClass, Outcome, ZoneRef};
@@ -45,6 +45,7 @@ chapters![
     one_bad_among_a_hundred,
     more_than_one_batch,
     half_a_listing_is_none,
+    one_odd_record_hides_itself_alone,
     a_foreign_write_in_between,
     answer_lost,
     failures_are_told_apart,

@@ -1,9 +1,9 @@
 //! Chapters about reading a zone that is longer than one answer.
 
 use super::stage::{Pages, Stage};
-use super::states::{Play, TTL, ZONE, name, plain};
-use crate::{ErrorClass, ProviderError};
-use zonecast_core::{Name, Observed, RRset, RecordType};
+use super::states::{Play, TTL, ZONE, name, plain, set};
+use crate::{ErrorClass, Outcome, ProviderError};
+use zonecast_core::{Change, Name, Observed, RRset, RecordType};
 
 /// What half a listing leaves out is taken for free, and somebody's record is overwritten: six of them
 /// at a service that gave 100 where 500 were asked for. A listing is whole, or it is an error that
@@ -43,6 +43,39 @@ pub(super) async fn half_a_listing_is_none(stage: &dyn Stage) {
             }
         }
     }
+}
+
+/// One record is odd: a `null` or a number stands where a text was expected. It is somebody's all the
+/// same: shown as it came, in a set that nobody writes to; the zone around it goes on.
+pub(super) async fn one_odd_record_hides_itself_alone(stage: &dyn Stage) {
+    let mut play = Play::begin(stage, ZONE).await;
+    let odd = name("odd.story.test");
+    if !stage.put_odd(&play.zone.name, &odd).await {
+        return;
+    }
+    let www = set("www.story.test", RecordType::A, &["192.0.2.1"]);
+    play.watch("odd.story.test");
+    let outcomes = play.push(std::slice::from_ref(&www)).await;
+    assert_eq!(outcomes, [Outcome::Done], "the zone around it");
+    let provider = stage.provider();
+    let names = [odd.clone(), www.name.clone()];
+    let many: Vec<Name> =
+        (0..9).map(|n| name(&format!("h{n}.story.test"))).chain(names.iter().cloned()).collect();
+    for found in [
+        provider.list(&play.zone).await,
+        provider.read(&play.zone, &names).await,
+        provider.read(&play.zone, &many).await,
+    ] {
+        let found = found.unwrap_or_else(|error| panic!("{error}"));
+        assert!(plain(&found).contains(&www), "{found:?}");
+        let hidden = found.at(&odd).iter().find(|set| set.opaque);
+        let words = hidden.map(|set| set.unread.concat()).unwrap_or_default();
+        assert!(words.contains("odd"), "{words:?} in {found:?}");
+    }
+    let seen = provider.read(&play.zone, &names).await.unwrap_or_else(|error| panic!("{error}"));
+    let ours = Change::Create(set("odd.story.test", RecordType::A, &["192.0.2.9"]));
+    let outcomes = play.apply(&seen, &[ours]).await;
+    assert!(matches!(&outcomes[..], [Outcome::Failed(_)]), "nobody writes there: {outcomes:?}");
 }
 
 /// What was found has all that `stands`, or is an error that passes.

@@ -94,6 +94,13 @@ pub trait Stage: Send + Sync {
         false
     }
 
+    /// Puts an A record at the name that the service then shows with a `null` or a number where a text
+    /// belongs; `false` where it cannot have one.
+    async fn put_odd(&self, zone: &Name, name: &Name) -> bool {
+        let _ = (zone, name);
+        false
+    }
+
     /// A connection that is broken in this way; `None` where the service cannot break so.
     async fn broken(&self, trouble: Trouble) -> Option<Arc<dyn Provider>>;
 }

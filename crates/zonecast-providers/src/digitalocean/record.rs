@@ -1,11 +1,12 @@
 //! One record as DigitalOcean spells it, and from a change to its operations on single records.
 
 use crate::ZoneRef;
+use crate::redact::one_line;
 use crate::rest::listing::Next;
+use crate::rest::member::{Listed, Member};
 use crate::rest::{full_name, label, words_of};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
-use std::collections::BTreeMap;
 use zonecast_core::{Change, Name, ObservedRRset, ObservedValue, RecordData, RecordType, Ttl};
 
 /// What a TXT may have in zone-file form, quotes and all: longer ones are refused (dnscontrol #370).
@@ -13,7 +14,7 @@ const TEXT_MAX: usize = 509;
 
 #[derive(Deserialize)]
 pub(super) struct Listing {
-    pub(super) domain_records: Vec<Record>,
+    pub(super) domain_records: Vec<Member<Record>>,
     #[serde(default)]
     links: Value,
     #[serde(default)]
@@ -33,7 +34,7 @@ impl Listing {
 /// One record.
 #[derive(Clone, Debug, Deserialize)]
 pub(super) struct Record {
-    pub(super) id: u64,
+    id: u64,
     #[serde(rename = "type")]
     kind: String,
     name: String,
@@ -60,31 +61,27 @@ pub(super) struct Handle {
     ttl: u32,
 }
 
-/// Gathers records into sets.
-pub(super) fn gather(zone: &ZoneRef, records: impl Iterator<Item = Record>) -> Vec<ObservedRRset> {
-    let mut sets: BTreeMap<(Name, RecordType), ObservedRRset> = BTreeMap::new();
-    for record in records {
-        let (Some(name), Ok(rtype)) = (full_name(zone, &record.name), record.kind.parse::<RecordType>())
-        else {
-            continue;
-        };
-        let ttl = Ttl::from_seconds(record.ttl).unwrap_or(Ttl::MAX);
-        let set = sets.entry((name.clone(), rtype));
-        let set = set.or_insert_with(|| ObservedRRset::new(name, rtype, ttl, Vec::new()));
-        set.ttl = set.ttl.min(ttl);
-        let handle = json!({ "id": record.id, "ttl": record.ttl });
-        match data_of(zone, rtype, &record) {
-            Some(data) => {
-                set.values.push(ObservedValue {
-                    data,
-                    raw: Some(handle.to_string().into()),
-                    disabled: false,
-                });
-            }
-            None => set.cannot_read(format!("{rtype} {}", record.data)),
-        }
+impl Listed for Record {
+    const KEYS: [&'static str; 2] = ["name", "type"];
+
+    fn key(&self) -> String {
+        self.id.to_string()
     }
-    sets.into_values().collect()
+}
+
+impl Record {
+    /// The record as a set of one.
+    pub(super) fn observed(&self, zone: &ZoneRef) -> Option<ObservedRRset> {
+        let (name, rtype) = (full_name(zone, &self.name)?, self.kind.parse::<RecordType>().ok()?);
+        let ttl = Ttl::from_seconds(self.ttl).unwrap_or(Ttl::MAX);
+        let mut set = ObservedRRset::new(name, rtype, ttl, Vec::new());
+        let raw = Some(json!({ "id": self.id, "ttl": self.ttl }).to_string().into());
+        match data_of(zone, rtype, self) {
+            Some(data) => set.values.push(ObservedValue { data, raw, disabled: false }),
+            None => set.cannot_read(one_line(&format!("{rtype} {}", self.data))),
+        }
+        Some(set)
+    }
 }
 
 /// The value of a record; `None` where it cannot be read.

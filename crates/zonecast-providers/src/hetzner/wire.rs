@@ -2,6 +2,7 @@
 
 use crate::ZoneRef;
 use crate::rest::listing::Next;
+use crate::rest::member::{Listed, Member};
 use crate::rest::{full_name, observed};
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -68,7 +69,7 @@ impl ZoneInfo {
 
 #[derive(Deserialize)]
 pub(super) struct Listing {
-    pub(super) rrsets: Vec<RRsetIn>,
+    pub(super) rrsets: Vec<Member<RRsetIn>>,
     #[serde(default)]
     meta: Option<Meta>,
 }
@@ -99,9 +100,9 @@ impl Listing {
 
 #[derive(Deserialize)]
 pub(super) struct RRsetIn {
-    pub(super) name: String,
+    name: String,
     #[serde(rename = "type")]
-    pub(super) kind: String,
+    kind: String,
     pub(super) ttl: Option<u32>,
     #[serde(default)]
     records: Vec<RecordIn>,
@@ -120,6 +121,14 @@ struct RecordIn {
 struct Protection {
     #[serde(default)]
     change: bool,
+}
+
+impl Listed for RRsetIn {
+    const KEYS: [&'static str; 2] = ["name", "type"];
+
+    fn key(&self) -> String {
+        format!("{} {}", self.name, self.kind)
+    }
 }
 
 impl RRsetIn {

@@ -7,10 +7,10 @@
 //! disabled record spares us both for an hour.
 
 use super::listing::Splitter;
-use super::wire::{ZoneInfo, from_wire, in_path};
+use super::wire::{from_wire, in_path};
 use super::{PARALLEL, PowerDns, about};
 use crate::http::Answer;
-use crate::redact::url_encode;
+use crate::redact::{one_line, url_encode};
 use crate::{ProviderError, ZoneRef};
 use futures_util::{StreamExt, TryStreamExt, stream};
 use reqwest::Method;
@@ -47,6 +47,14 @@ struct Listed {
     size: usize,
     disabled: bool,
     at: Instant,
+}
+
+/// What is left of a whole answer when its RRsets were taken out: it had a place for them.
+#[derive(Deserialize)]
+struct Envelope {
+    name: String,
+    #[serde(rename = "rrsets")]
+    _rrsets: Vec<serde::de::IgnoredAny>,
 }
 
 #[derive(PartialEq, Eq)]
@@ -204,7 +212,7 @@ impl PowerDns {
             fed.map_err(|_| about(zone, self.http.not_json(&chunk)))?;
         }
         let rest = splitter.finish();
-        match serde_json::from_slice::<ZoneInfo>(&rest) {
+        match serde_json::from_slice::<Envelope>(&rest) {
             Ok(info) if Name::parse(&info.name).is_ok_and(|name| name == zone.name) => Ok(rrsets),
             _ => Err(about(zone, self.http.not_json(&rest))),
         }
@@ -228,6 +236,6 @@ fn add_hidden(rrsets: &mut Vec<ObservedRRset>, hit: &Hit) {
                 rrsets[at].values.push(ObservedValue { data, raw, disabled: true });
             }
         }
-        Err(_) => rrsets[at].cannot_read(format!("{rtype} {} (disabled)", hit.content)),
+        Err(_) => rrsets[at].cannot_read(one_line(&format!("{rtype} {} (disabled)", hit.content))),
     }
 }

@@ -1,7 +1,8 @@
 //! PowerDNS's JSON, and the two conversions at the door.
 
 use crate::dnssec::{Signed, SigningKey};
-use crate::redact::url_encode;
+use crate::redact::{one_line, url_encode};
+use crate::rest::member::odd;
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
 use zonecast_core::{Change, Name, ObservedRRset, ObservedValue, RRset, RecordData, RecordType, Ttl};
@@ -95,7 +96,12 @@ struct RecordIn<'a> {
 /// Reads one RRset. `None`: nothing that is there for us (comments without records, what a signer
 /// makes, a name that is none).
 pub(super) fn from_wire(json: &[u8]) -> Result<Option<ObservedRRset>, String> {
-    let set: RRsetIn<'_> = serde_json::from_slice(json).map_err(|error| error.to_string())?;
+    let Ok(set) = serde_json::from_slice::<RRsetIn<'_>>(json) else {
+        // One odd set is no reason to see none.
+        let raw: &serde_json::value::RawValue =
+            serde_json::from_slice(json).map_err(|error| error.to_string())?;
+        return Ok(odd(raw.get(), ["name", "type"], |text| Name::parse(text?).ok()));
+    };
     let Ok(name) = Name::parse(&set.name) else { return Ok(None) };
     if set.records.is_empty() {
         return Ok(None);
@@ -116,7 +122,7 @@ pub(super) fn from_wire(json: &[u8]) -> Result<Option<ObservedRRset>, String> {
             }
             _ => {
                 let disabled = if record.disabled { " (disabled)" } else { "" };
-                read.cannot_read(format!("{} {}{disabled}", set.rtype, record.content));
+                read.cannot_read(one_line(&format!("{} {}{disabled}", set.rtype, record.content)));
             }
         }
     }
@@ -306,6 +312,12 @@ mod tests {
         );
         let alias = read(r#"{"name":"a.","type":"ALIAS","ttl":60,"records":[{"content":"b."}]}"#).unwrap();
         assert!(alias.opaque && alias.rtype == RecordType(65401) && alias.unread == ["ALIAS b."]);
+        let odd = r#"{"name":"a.","type":"A","ttl":60,"records":[{"content":null,"disabled":false}]}"#;
+        let hidden = read(odd).unwrap();
+        assert_eq!(
+            (hidden.opaque, hidden.rtype, &*hidden.unread),
+            (true, RecordType::A, &[odd.to_owned()][..])
+        );
     }
 
     #[test]

@@ -87,6 +87,11 @@ impl Stage for CloudflareStage {
         true
     }
 
+    async fn put_odd(&self, zone: &Name, name: &Name) -> bool {
+        self.service.put_odd(&zone.to_string(), &name.to_string());
+        true
+    }
+
     async fn broken(&self, trouble: Trouble) -> Option<Arc<dyn Provider>> {
         let proxy = FaultProxy::start(self.service.addr());
         let token = match trouble {

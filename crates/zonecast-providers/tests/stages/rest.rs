@@ -166,6 +166,12 @@ impl Stage for RestStage {
         self.service.tells_total || !matches!(pages, Pages::WrongTotal | Pages::Shrinks)
     }
 
+    async fn put_odd(&self, zone: &Name, name: &Name) -> bool {
+        let (zone, name) = (zone.to_string(), name.to_string());
+        self.fake.put_odd(&zone, name.strip_suffix(&zone).unwrap().trim_end_matches('.'));
+        true
+    }
+
     async fn broken(&self, trouble: Trouble) -> Option<Arc<dyn Provider>> {
         let proxy = FaultProxy::start(self.fake.addr());
         let token = match trouble {
