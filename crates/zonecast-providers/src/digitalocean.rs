@@ -14,19 +14,20 @@ mod record;
 
 use crate::fields::{Field, Kind, Settings, no_more_to_check, normalise_url, one};
 use crate::redact::url_encode;
+use crate::rest::by_id::{self, ById, Step};
 use crate::rest::listing::Pages;
 use crate::rest::member::{Member, gather};
-use crate::rest::{Refused, Rest, Swap, WriteSets, failed, one_by_one, passed, read_only, swap_in_steps};
+use crate::rest::{Refused, Rest, failed, passed, read_only};
 use crate::tls::Trust;
 use crate::{ErrorClass, Outcome, Provider, ProviderError, TestReport, ZoneRef, ZoneSeed};
 use async_trait::async_trait;
-use record::{Listing, Step, steps, unfit};
-use reqwest::{Method, RequestBuilder};
+use record::{Listing, body_of, unfit};
+use reqwest::Method;
 use secrecy::ExposeSecret;
 use serde::Deserialize;
 use serde_json::{Value, json};
-use std::sync::{Arc, Mutex, PoisonError};
-use zonecast_core::{Capabilities, Change, Guard, Name, Observed, ObservedRRset, RecordType};
+use std::sync::Arc;
+use zonecast_core::{Capabilities, Change, Guard, Name, Observed, ObservedRRset, RecordData, RecordType};
 
 /// Records in one page; more are not given.
 const PAGE: usize = 200;
@@ -172,63 +173,25 @@ fn words(body: &Value) -> Option<String> {
     Some(format!("{} ({})", body["message"].as_str()?, body["id"].as_str().unwrap_or("no id")))
 }
 
-/// One call of [`Provider::apply`]: what stands there by now, and the ids that went since.
-struct Writer<'a> {
-    service: &'a DigitalOcean,
-    now: Observed,
-    gone: Mutex<Vec<u64>>,
-}
-
-impl Writer<'_> {
-    async fn send(&self, zone: &ZoneRef, step: Step) -> Result<(), Refused> {
-        let rest = &self.service.rest;
-        let path = |id: u64| DigitalOcean::path(zone, &format!("/records/{id}"));
-        let request: RequestBuilder = match &step {
-            Step::Put { id, body } => rest.call(Method::PUT, &path(*id)).json(body),
-            Step::Post { body } => rest.call(Method::POST, &DigitalOcean::path(zone, "/records")).json(body),
-            Step::Delete { id } => rest.call(Method::DELETE, &path(*id)),
-        };
-        let ended = match &step {
-            Step::Delete { .. } => rest.write_silent(zone, request, 204).await,
-            _ => rest.write(zone, request, |answer| answer["domain_record"].is_object()).await.map(|_| ()),
-        };
-        match (ended, &step) {
-            (Err(refused), Step::Delete { .. }) if refused.status == 404 => {}
-            (Err(mut refused), Step::Put { .. }) if refused.status == 404 => {
-                refused.error.class = ErrorClass::Conflict;
-                return Err(refused);
-            }
-            (ended, _) => ended?,
-        }
-        if let Step::Delete { id } = step {
-            self.gone.lock().unwrap_or_else(PoisonError::into_inner).push(id);
-        }
-        Ok(())
-    }
-}
-
 #[async_trait]
-impl WriteSets for Writer<'_> {
-    /// What comes is there before what goes is gone. If one of several values is refused, those before
-    /// it stay written: the next read shows it.
-    async fn write_set(
-        &self,
-        zone: &ZoneRef,
-        change: &Change,
-        _: Option<&ObservedRRset>,
-    ) -> Result<(), Refused> {
-        if let Some(words) = change.after().and_then(|after| after.values.iter().find_map(unfit)) {
-            return Err(Refused::local(ErrorClass::Unsupported, words));
-        }
-        let gone = self.gone.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        for step in steps(zone, change, self.now.get(change.name(), change.rtype()), &gone) {
-            self.send(zone, step).await?;
-        }
-        Ok(())
+impl ById for DigitalOcean {
+    fn unfit(&self, value: &RecordData) -> Option<String> {
+        unfit(value)
     }
 
-    async fn swap(&self, zone: &ZoneRef, seen: &Observed, swap: &Swap<'_>) -> Result<(), Refused> {
-        swap_in_steps(self, zone, seen, swap).await
+    async fn send(&self, zone: &ZoneRef, name: &Name, step: &Step<'_>) -> Result<(), Refused> {
+        let call = |method: Method, id: u64| {
+            self.rest.call(method, &DigitalOcean::path(zone, &format!("/records/{id}")))
+        };
+        let request = match *step {
+            Step::Put { id, value, ttl } => call(Method::PUT, id).json(&body_of(zone, name, value, ttl)),
+            Step::Post { value, ttl } => {
+                let request = self.rest.call(Method::POST, &DigitalOcean::path(zone, "/records"));
+                request.json(&body_of(zone, name, value, ttl))
+            }
+            Step::Delete { id } => return self.rest.write_silent(zone, call(Method::DELETE, id), 204).await,
+        };
+        self.rest.write(zone, request, |answer| answer["domain_record"].is_object()).await.map(|_| ())
     }
 }
 
@@ -251,15 +214,7 @@ impl Provider for DigitalOcean {
     }
 
     async fn apply(&self, zone: &ZoneRef, seen: &Observed, changes: &[Change]) -> Vec<Outcome> {
-        let names = changes.iter().map(Change::name).filter(|name| name.is_within(&zone.name));
-        let names: Vec<Name> = names.cloned().collect();
-        match self.read_names(zone, &names).await {
-            Ok(now) => {
-                let writer = Writer { service: self, now, gone: Mutex::default() };
-                one_by_one(&writer, &capabilities(), zone, seen, changes).await
-            }
-            Err(refused) => vec![Outcome::Failed(refused.error); changes.len()],
-        }
+        by_id::apply(self, zone, seen, changes).await
     }
 
     async fn create_zone(&self, zone: &ZoneRef, _seed: &ZoneSeed) -> Result<Option<String>, ProviderError> {

@@ -14,7 +14,7 @@ pub use url::{is_same_endpoint, normalise_url, normalise_urls};
 use crate::tls::Trust;
 use crate::{Provider, ProviderError};
 use crate::{cloudflare, coredns, embedded, hestiacp, powerdns, rfc2136, route53};
-use crate::{desec, digitalocean, gandi, godaddy, hetzner};
+use crate::{desec, digitalocean, gandi, godaddy, hetzner, ovh};
 use secrecy::{ExposeSecret, SecretString};
 use serde::Serialize;
 use serde_json::{Map, Value};
@@ -112,6 +112,7 @@ pub fn kinds() -> Vec<Kind> {
         gandi::kind(),
         digitalocean::kind(),
         godaddy::kind(),
+        ovh::kind(),
     ]
 }
 

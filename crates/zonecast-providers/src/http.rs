@@ -92,6 +92,18 @@ impl Http {
         self.client.request(method, url)
     }
 
+    /// A request that is finished, and then altered: signed.
+    pub fn altered(
+        &self,
+        request: RequestBuilder,
+        alter: impl Fn(&mut reqwest::Request),
+    ) -> Result<RequestBuilder, Failure> {
+        let (client, request) = request.build_split();
+        let mut request = request.map_err(|error| self.lost(&error))?;
+        alter(&mut request);
+        Ok(RequestBuilder::from_parts(client, request))
+    }
+
     /// Sends a request and reads the answer whole, all before `deadline`.
     pub async fn send(&self, request: RequestBuilder, deadline: Instant) -> Result<Answer, Failure> {
         let response = self.open(request, deadline).await?;

@@ -20,6 +20,7 @@ pub mod hestiacp;
 pub mod hetzner;
 pub mod http;
 pub mod memory;
+pub mod ovh;
 pub mod powerdns;
 pub mod redact;
 mod rest;

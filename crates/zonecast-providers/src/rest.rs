@@ -3,6 +3,7 @@
 //!
 //! Each service's paths, bodies and refusals stand in its own file.
 
+pub(crate) mod by_id;
 pub(crate) mod listing;
 pub(crate) mod member;
 mod sets;
@@ -35,7 +36,12 @@ pub(crate) struct Rest {
     pub(crate) identity: String,
     authorization: SecretString,
     words: fn(&Value) -> Option<String>,
+    /// What a service wants to be signed, and how.
+    sign: Option<Sign>,
 }
+
+/// Adds to a finished request what shows whose it is.
+pub(crate) type Sign = Box<dyn Fn(&mut reqwest::Request) + Send + Sync>;
 
 /// A call that brought nothing usable.
 #[derive(Clone, Debug)]
@@ -88,7 +94,13 @@ impl Rest {
             base: base.trim_end_matches('/').to_owned(),
             authorization: authorization.into(),
             words,
+            sign: None,
         })
+    }
+
+    /// The same, where every request is signed.
+    pub(crate) fn signed(self, sign: Sign) -> Rest {
+        Rest { sign: Some(sign), ..self }
     }
 
     /// How many requests were sent so far.
@@ -107,6 +119,10 @@ impl Rest {
     /// Sends a call; whatever is not a success is refused, in the service's own words.
     async fn send(&self, zone: &ZoneRef, request: RequestBuilder) -> Result<(Answer, Around), Refused> {
         let lost = |failure| Refused::lost(zone, failure);
+        let request = match &self.sign {
+            Some(sign) => self.http.altered(request, sign).map_err(lost)?,
+            None => request,
+        };
         let response = self.http.open(request, zone.deadline).await.map_err(lost)?;
         let around = Around::of(response.headers());
         let answer = self.http.whole(response).await.map_err(lost)?;

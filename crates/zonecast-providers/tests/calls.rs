@@ -88,11 +88,13 @@ async fn a_thousand_hosts_in_a_few_calls() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "a call for each host is many calls"]
 async fn a_thousand_hosts_one_by_one() {
-    use stages::rest::{DIGITALOCEAN, GANDI, GODADDY, HETZNER};
+    use stages::rest::{DIGITALOCEAN, GANDI, GODADDY, HETZNER, OVH};
     for (service, per) in [(&HETZNER, "set"), (&GANDI, "set"), (&DIGITALOCEAN, "record"), (&GODADDY, "set")] {
         let why = format!("one listing, a call for each {per}");
         count(service.kind, peers::rest(service), 1_001, 1_003, &why).await;
     }
+    let why = "two listings with a call for each record, a call for each record, one refresh";
+    count("ovh", peers::rest(&OVH), 1_003, 1_015, why).await;
 }
 
 /// Passes DNS over TCP on and counts what the client says.

@@ -57,5 +57,6 @@ story! {
     gandi => crate::stages::rest::RestStage::gandi();
     digitalocean => crate::stages::rest::RestStage::digitalocean();
     godaddy => crate::stages::rest::RestStage::godaddy();
+    ovh => crate::stages::rest::RestStage::ovh();
     coredns_secondary => crate::stages::coredns::SecondaryStage::start().await;
 }

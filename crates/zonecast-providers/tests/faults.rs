@@ -218,6 +218,7 @@ told! {
     gandi => peers::rest(&stages::rest::GANDI);
     digitalocean => peers::rest(&stages::rest::DIGITALOCEAN);
     godaddy => peers::rest(&stages::rest::GODADDY);
+    ovh => peers::rest(&stages::rest::OVH);
     hestiacp => peers::hestiacp(stages::hestiacp::By::AccessKey).await;
     hestiacp_password => peers::hestiacp(stages::hestiacp::By::Password).await;
     coredns_etcd => peers::etcd();

@@ -131,6 +131,23 @@ fn lexicon_takes_the_stand_in_for_godaddy() {
     judge("lexicon_godaddy.py", &environment);
 }
 
+#[test]
+fn python_ovh_takes_the_stand_in_for_ovh() {
+    let service = FakeRest::ovh();
+    service.create_zone("judge.test");
+    let keys: Vec<&str> = service.token().split(':').collect();
+    let environment = [
+        ("BASE", &*service.url()),
+        ("KEY", keys[0]),
+        ("SECRET", keys[1]),
+        ("CONSUMER", keys[2]),
+        ("ZONE", "judge.test"),
+    ];
+    judge("python_ovh.py", &environment);
+    let served = service.lines("judge.test");
+    assert!(served.iter().any(|line| line.0 == "www.judge.test" && line.3 == "192.0.2.3"), "{served:?}");
+}
+
 /// octoDNS and our adapter take turns at one real BIND: each sees what the other wrote, and nothing else.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn octodns_and_our_adapter_take_turns_at_bind() {

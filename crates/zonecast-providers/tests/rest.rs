@@ -4,12 +4,12 @@
 mod stages;
 
 use serde_json::Value;
-use stages::rest::{DESEC, DIGITALOCEAN, GANDI, GODADDY, HETZNER, Service};
+use stages::rest::{DESEC, DIGITALOCEAN, GANDI, GODADDY, HETZNER, OVH, Service};
 use std::sync::Arc;
 use zonecast_core::{Name, RecordType};
 use zonecast_providers::{ErrorClass, Provider, ZoneRef, ZoneSeed};
 
-const ALL: [&Service; 5] = [&DESEC, &HETZNER, &GANDI, &DIGITALOCEAN, &GODADDY];
+const ALL: [&Service; 6] = [&DESEC, &HETZNER, &GANDI, &DIGITALOCEAN, &GODADDY, &OVH];
 
 fn zone() -> ZoneRef {
     ZoneRef::new(Name::parse("example.test").unwrap())
@@ -21,7 +21,8 @@ fn connected(service: &Service, url: &str, token: &str) -> Arc<dyn Provider> {
 
 /// A secret, or both halves of one.
 fn halves(settings: &Value) -> Vec<String> {
-    ["api_token", "api_secret"].iter().filter_map(|key| Some(settings[key].as_str()?.to_owned())).collect()
+    let secrets = ["api_token", "api_secret", "application_secret", "consumer_key"];
+    secrets.iter().filter_map(|key| Some(settings[key].as_str()?.to_owned())).collect()
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -59,7 +60,9 @@ async fn a_zone_of_many_pages_is_listed_whole() {
     for service in ALL {
         let fake = (service.start)();
         fake.create_zone("example.test");
-        for n in 0..1_150 {
+        // Without pages each record is a call.
+        let hosts = if service.kind == "ovh" { 150 } else { 1_150 };
+        for n in 0..hosts {
             fake.put(
                 "example.test",
                 &format!("h{n}"),
@@ -70,8 +73,8 @@ async fn a_zone_of_many_pages_is_listed_whole() {
         }
         let provider = connected(service, &fake.url(), fake.token());
         let listed = provider.list(&zone()).await.unwrap();
-        let hosts = listed.rrsets.iter().filter(|set| set.rtype == RecordType::A);
-        assert_eq!(hosts.count(), 1_150, "{}", service.kind);
+        let found = listed.rrsets.iter().filter(|set| set.rtype == RecordType::A);
+        assert_eq!(found.count(), hosts, "{}", service.kind);
         let names: Vec<Name> = (0..9).map(|n| Name::parse(&format!("h{n}.example.test")).unwrap()).collect();
         for names in [&names[..2], &names[..]] {
             let read = provider.read(&zone(), names).await.unwrap();

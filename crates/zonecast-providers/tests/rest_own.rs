@@ -3,7 +3,7 @@
 mod stages;
 
 use serde_json::json;
-use stages::rest::{DESEC, DIGITALOCEAN, GANDI, GODADDY, HETZNER, Service};
+use stages::rest::{DESEC, DIGITALOCEAN, GANDI, GODADDY, HETZNER, OVH, Service};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use zonecast_core::{Change, Name, Observed, RRset, RecordData, RecordType, Ttl};
@@ -281,6 +281,32 @@ async fn godaddy_is_read_whole_whatever_its_offsets_count() {
             );
         }
     }
+}
+
+/// One refresh for a batch, also where a part of it was refused; an old answer asks for one more.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn ovh_is_told_to_serve_once_what_was_written() {
+    let (fake, provider) = with_zone(&OVH);
+    fake.put("example.test", "www", "A", 300, &["192.0.2.1"]);
+    let before = seen(provider.as_ref(), "www.example.test").await;
+    let old = set("www.example.test", RecordType::A, 300, &["192.0.2.1"]);
+    let new = set("www.example.test", RecordType::A, 300, &["192.0.2.2"]);
+    let changes = [
+        Change::Replace { old, new },
+        Change::Create(set("w.example.test", RecordType::A, 300, &["192.0.2.3"])),
+        Change::Create(set("w.example.test", RecordType::CNAME, 300, &["x.example"])),
+    ];
+    let outcomes = provider.apply(&zone(), &before, &changes).await;
+    assert_eq!(outcomes[..2], [Outcome::Done, Outcome::Done]);
+    assert!(matches!(outcomes[2], Outcome::Failed(_)), "{outcomes:?}");
+    assert_eq!(count(&fake, "POST /domain/zone/example.test/refresh"), 1);
+    assert_eq!(values(&fake, "www.example.test"), ["A 192.0.2.2"], "it is served");
+    provider.refresh(&zone(), &[]).await;
+    assert_eq!(count(&fake, "POST /domain/zone/example.test/refresh"), 2);
+    // Types of its own that hold texts.
+    fake.put("example.test", "d._domainkey", "DKIM", 300, &["\"v=DKIM1; p=x\""]);
+    let found = seen(provider.as_ref(), "d._domainkey.example.test").await;
+    assert_eq!((found.rrsets[0].rtype, found.rrsets[0].opaque), (RecordType::TXT, false));
 }
 
 #[test]

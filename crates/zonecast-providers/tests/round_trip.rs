@@ -175,4 +175,5 @@ law! {
     gandi => stages::rest::RestStage::gandi();
     digitalocean => stages::rest::RestStage::digitalocean();
     godaddy => stages::rest::RestStage::godaddy();
+    ovh => stages::rest::RestStage::ovh();
 }

@@ -10,6 +10,7 @@ mod digitalocean;
 mod gandi;
 mod godaddy;
 mod hetzner;
+mod ovh;
 
 use crate::command::random_secret;
 use crate::fake_http::{FakeHttp, Request, Response, decode};
@@ -49,6 +50,8 @@ pub(crate) struct Zone {
     /// Comments of records, by name and value.
     comments: BTreeMap<(String, String), String>,
     pages: Pages,
+    /// What is served still, where what was written waits for a refresh (OVHcloud).
+    served: Option<Vec<Record>>,
 }
 
 impl Zone {
@@ -79,6 +82,11 @@ impl Zone {
             _ => return,
         }
         self.pages = Pages::Capped;
+    }
+
+    /// What is written from now on is not served before a refresh.
+    fn hold_back(&mut self) {
+        self.served.get_or_insert_with(|| self.records.clone());
     }
 
     fn set(&self, name: &str, rtype: &str) -> Vec<&Record> {
@@ -187,6 +195,12 @@ impl FakeRest {
         FakeRest::start("/v2", digitalocean::answer, apex, 30, random_secret)
     }
 
+    /// OVHcloud. A token here is `application key:application secret:consumer key`.
+    pub fn ovh() -> FakeRest {
+        let apex = &[("NS", "dns10.ovh.net."), ("NS", "ns10.ovh.net.")];
+        FakeRest::start("/1.0", ovh::answer, apex, 60, || format!("{}:{}", pair(), random_secret()))
+    }
+
     /// GoDaddy. A token here is `key:secret`.
     pub fn godaddy() -> FakeRest {
         let apex = &[("NS", "ns01.domaincontrol.com."), ("NS", "ns02.domaincontrol.com.")];
@@ -213,7 +227,9 @@ impl FakeRest {
             let Said(status, mut body, mut headers) = answer(&mut desk, &Call { request, parts, body });
             oddly(&mut body);
             headers.push(("Content-Type".to_owned(), "application/json".to_owned()));
-            let body = if body.is_null() { String::new() } else { body.to_string() };
+            // OVHcloud says nothing in JSON.
+            let silent = body.is_null() && base != "/1.0";
+            let body = if silent { String::new() } else { body.to_string() };
             Response { status, headers, body }
         });
         lock(&desk).addr = server.addr().to_string();
@@ -319,7 +335,8 @@ impl FakeRest {
     /// All records as name, type, TTL, and data in zone-file form.
     pub fn lines(&self, zone: &str) -> Vec<(String, String, u32, String)> {
         let desk = lock(&self.desk);
-        let records = desk.zones.get(zone).map(|zone| zone.records.clone()).unwrap_or_default();
+        let records = desk.zones.get(zone).map(|zone| zone.served.as_ref().unwrap_or(&zone.records).clone());
+        let records = records.unwrap_or_default();
         let full = |name: &str| if name == "@" { zone.to_owned() } else { format!("{name}.{zone}") };
         // DigitalOcean shows a number where the SOA should be.
         let records = records.into_iter().filter(|one| one.rtype != "SOA" || one.value.contains(' '));

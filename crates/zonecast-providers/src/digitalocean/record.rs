@@ -2,12 +2,13 @@
 
 use crate::ZoneRef;
 use crate::redact::one_line;
+use crate::rest::by_id;
 use crate::rest::listing::Next;
 use crate::rest::member::{Listed, Member};
 use crate::rest::{full_name, label, words_of};
-use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value, json};
-use zonecast_core::{Change, Name, ObservedRRset, ObservedValue, RecordData, RecordType, Ttl};
+use serde::Deserialize;
+use serde_json::{Map, Value};
+use zonecast_core::{Name, ObservedRRset, RecordData, RecordType, Ttl};
 
 /// What a TXT may have in zone-file form, quotes and all: longer ones are refused (dnscontrol #370).
 const TEXT_MAX: usize = 509;
@@ -54,13 +55,6 @@ pub(super) struct Record {
     ttl: u32,
 }
 
-/// What an update of a value has to know of its record; kept with the value between read and write.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Handle {
-    id: u64,
-    ttl: u32,
-}
-
 impl Listed for Record {
     const KEYS: [&'static str; 2] = ["name", "type"];
 
@@ -75,9 +69,8 @@ impl Record {
         let (name, rtype) = (full_name(zone, &self.name)?, self.kind.parse::<RecordType>().ok()?);
         let ttl = Ttl::from_seconds(self.ttl).unwrap_or(Ttl::MAX);
         let mut set = ObservedRRset::new(name, rtype, ttl, Vec::new());
-        let raw = Some(json!({ "id": self.id, "ttl": self.ttl }).to_string().into());
         match data_of(zone, rtype, self) {
-            Some(data) => set.values.push(ObservedValue { data, raw, disabled: false }),
+            Some(data) => set.values.push(by_id::value(data, self.id, self.ttl)),
             None => set.cannot_read(one_line(&format!("{rtype} {}", self.data))),
         }
         Some(set)
@@ -124,46 +117,8 @@ pub(super) fn unfit(value: &RecordData) -> Option<String> {
     Some(format!("DigitalOcean takes no {} that {why}", value.rtype()))
 }
 
-/// One operation on one record.
-#[derive(Clone, Debug, PartialEq)]
-pub(super) enum Step {
-    Put { id: u64, body: Map<String, Value> },
-    Post { body: Map<String, Value> },
-    Delete { id: u64 },
-}
-
-/// The operations of one change: in place where one value gives way to another, then what comes, then
-/// what goes. Values that the change does not name are in none of them.
-pub(super) fn steps(zone: &ZoneRef, change: &Change, now: Option<&ObservedRRset>, gone: &[u64]) -> Vec<Step> {
-    let before: &[RecordData] = change.before().map_or(&[], |set| &set.values);
-    let after: &[RecordData] = change.after().map_or(&[], |set| &set.values);
-    let handle = |value: &ObservedValue| serde_json::from_str::<Handle>(value.raw.as_deref()?).ok();
-    let there = now.into_iter().flat_map(|set| &set.values);
-    let there: Vec<(&RecordData, Handle)> =
-        there.filter_map(|value| Some((&value.data, handle(value)?))).collect();
-    let there: Vec<_> = there.into_iter().filter(|(_, handle)| !gone.contains(&handle.id)).collect();
-    let goes = |data: &RecordData| before.contains(data) && !after.contains(data);
-    let mut going = there.iter().filter(|(data, _)| goes(data)).map(|(_, handle)| handle.id);
-    let (mut puts, mut posts) = (Vec::new(), Vec::new());
-    let ttl = change.after().map_or(0, |set| set.ttl.seconds());
-    for value in after {
-        let mut held = there.iter().filter(|(data, _)| *data == value).peekable();
-        let body = || body_of(zone, change.name(), value, ttl);
-        if held.peek().is_none() {
-            match going.next() {
-                Some(id) => puts.push(Step::Put { id, body: body() }),
-                None => posts.push(Step::Post { body: body() }),
-            }
-        }
-        let other = held.filter(|(_, handle)| handle.ttl != ttl);
-        puts.extend(other.map(|(_, handle)| Step::Put { id: handle.id, body: body() }));
-    }
-    let deletes = going.map(|id| Step::Delete { id });
-    puts.into_iter().chain(posts).chain(deletes).collect()
-}
-
 /// The members of a record.
-fn body_of(zone: &ZoneRef, name: &Name, value: &RecordData, ttl: u32) -> Map<String, Value> {
+pub(super) fn body_of(zone: &ZoneRef, name: &Name, value: &RecordData, ttl: u32) -> Map<String, Value> {
     let mut body = Map::new();
     let mut put = |key: &str, value: Value| body.insert(key.to_owned(), value);
     put("type", value.rtype().to_string().into());

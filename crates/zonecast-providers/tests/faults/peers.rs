@@ -162,7 +162,7 @@ pub fn rest(service: &'static Service) -> Peer {
     fake.put(ZONE, "www", "A", 3_600, &["192.0.2.1"]);
     let proxy = FaultProxy::start(fake.addr());
     let settings = (service.settings)(&format!("{}{}", proxy.url(), fake.base()), fake.token());
-    let secret = ["api_token", "api_secret"].iter().find_map(|key| settings[key].as_str());
+    let secret = ["api_token", "api_secret", "consumer_key"].iter().find_map(|key| settings[key].as_str());
     let refuses: fn(u16, &str) -> Canned = match service.kind {
         "desec" => |status, words| json(status, &json!({ "detail": words })),
         "hetzner" => |status, words| json(status, &json!({ "error": { "code": "odd", "message": words } })),

@@ -80,6 +80,24 @@ pub const GODADDY: Service = Service {
     tells_total: false,
 };
 
+pub const OVH: Service = Service {
+    kind: "ovh",
+    start: FakeRest::ovh,
+    settings: |url, token| {
+        let parts: Vec<&str> = token.split(':').collect();
+        let [key, secret, consumer] = parts[..] else { return with_keys(url, "nobody", token, token) };
+        with_keys(url, key, secret, consumer)
+    },
+    write: ("POST", "/record"),
+    shows_vital: false,
+    text_bytes_max: 4_096,
+    tells_total: false,
+};
+
+fn with_keys(url: &str, key: &str, secret: &str, consumer: &str) -> Value {
+    json!({ "server_url": url, "application_key": key, "application_secret": secret, "consumer_key": consumer })
+}
+
 pub struct RestStage {
     service: &'static Service,
     fake: FakeRest,
@@ -102,6 +120,10 @@ impl RestStage {
 
     pub fn digitalocean() -> RestStage {
         RestStage::start(&DIGITALOCEAN)
+    }
+
+    pub fn ovh() -> RestStage {
+        RestStage::start(&OVH)
     }
 
     pub fn godaddy() -> RestStage {
