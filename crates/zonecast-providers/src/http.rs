@@ -236,14 +236,27 @@ pub fn class_of(status: StatusCode, retry_after: Option<Duration>) -> ErrorClass
 }
 
 /// What an answer asks for in Retry-After: seconds or an HTTP date (RFC 9110 section 10.2.3). A 429
-/// without it may still say in `Ratelimit` when the quota is full again (Cloudflare).
+/// without it may still say when the quota is full again: in `Ratelimit` (Cloudflare), or in a header
+/// of its own as seconds or as a time (Hetzner, DigitalOcean).
 pub fn retry_after(response: &Response) -> Option<Duration> {
     let text = |name: header::HeaderName| response.headers().get(name)?.to_str().ok().map(str::trim);
     let asked = text(header::RETRY_AFTER).and_then(|text| parse_retry_after(text, SystemTime::now()));
     if asked.is_some() || response.status() != StatusCode::TOO_MANY_REQUESTS {
         return asked;
     }
-    parse_ratelimit(text(header::HeaderName::from_static("ratelimit"))?)
+    let of = |name| text(header::HeaderName::from_static(name));
+    let resets = ["ratelimit-reset", "x-ratelimit-reset"].into_iter().filter_map(of);
+    of("ratelimit")
+        .and_then(parse_ratelimit)
+        .or_else(|| resets.filter_map(|text| parse_reset(text, SystemTime::now())).max())
+}
+
+/// Seconds, or seconds since 1970 where the number is too large for a wait.
+fn parse_reset(text: &str, now: SystemTime) -> Option<Duration> {
+    let wait = Duration::from_secs(text.parse().ok()?);
+    let since_1970 = now.duration_since(SystemTime::UNIX_EPOCH).ok()?;
+    let wait = if wait > since_1970 / 2 { wait.checked_sub(since_1970)? } else { wait };
+    Some(wait.min(RETRY_AFTER_MAX))
 }
 
 /// The longest wait of the limits that have nothing left: `"default";r=0;t=30`.
@@ -257,7 +270,8 @@ fn parse_ratelimit(text: &str) -> Option<Duration> {
 fn parse_retry_after(text: &str, now: SystemTime) -> Option<Duration> {
     let wait = match text.parse::<u64>() {
         Ok(seconds) => Duration::from_secs(seconds),
-        Err(_) => httpdate::parse_http_date(text).ok()?.duration_since(now).unwrap_or_default(),
+        // A date that is past asks for nothing.
+        Err(_) => httpdate::parse_http_date(text).ok()?.duration_since(now).ok()?,
     };
     Some(wait.min(RETRY_AFTER_MAX))
 }
@@ -336,9 +350,11 @@ mod tests {
         let read = |text| parse_retry_after(text, now).map(|wait| wait.as_secs());
         assert_eq!(read("7"), Some(7));
         assert_eq!(read("Sat, 21 Nov 2026 11:01:30 GMT"), Some(90));
-        assert_eq!(read("Sat, 21 Nov 2026 10:00:00 GMT"), Some(0));
+        assert_eq!(read("Sat, 21 Nov 2026 10:00:00 GMT"), None);
         assert_eq!(read("999999999999"), Some(RETRY_AFTER_MAX.as_secs()));
         assert_eq!(read("soon"), None);
+        let reset = |text| parse_reset(text, now).map(|wait| wait.as_secs());
+        assert_eq!((reset("40"), reset("1795258840"), reset("1795258000")), (Some(40), Some(40), None));
         let spent = parse_ratelimit("\"default\";r=50;t=90, \"burst\";r=0;t=30");
         assert_eq!(spent, Some(Duration::from_secs(30)));
         assert_eq!(parse_ratelimit("\"default\";r=50;t=90"), None);

@@ -30,6 +30,8 @@ pub enum Mood {
     LyingEmpty,
     /// It refuses every call.
     Refusing(ErrorClass),
+    /// It refuses every write, as a key that may only read.
+    ReadOnly(ErrorClass),
 }
 
 /// One RRset with its TTL, values as held.
@@ -213,6 +215,10 @@ impl Provider for Memory {
             Ok(mood) => mood,
             Err(error) => return all(Outcome::Failed(error)),
         };
+        if let Mood::ReadOnly(class) = mood {
+            let words = format!("memory refuses to write: {}", class.as_str());
+            return all(Outcome::Failed(ProviderError::new(class, words)));
+        }
         let outcomes = self.carry_out(zone, seen, changes);
         match mood {
             Mood::AnswerLost => {

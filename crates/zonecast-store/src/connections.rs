@@ -12,9 +12,9 @@ use std::collections::BTreeMap;
 
 statements! {
     CONNECTION = "SELECT id, name, provider, settings, secrets, budget_group, implicit, state, last_error, failures,
-        open_until, created_at, updated_at, version FROM connection WHERE id = $1";
+        open_until, created_at, updated_at, version, trouble_since FROM connection WHERE id = $1";
     CONNECTIONS = "SELECT id, name, provider, settings, secrets, budget_group, implicit, state, last_error, failures,
-        open_until, created_at, updated_at, version FROM connection ORDER BY id";
+        open_until, created_at, updated_at, version, trouble_since FROM connection ORDER BY id";
     CONNECTION_ADD = "INSERT INTO connection (name, provider, settings, secrets, budget_group, implicit, state,
         last_error, failures, open_until, created_at, updated_at, version)
         VALUES ($1, $2, $3, '{}', $4, $5, $6, $7, 0, 0, $8, $8, 1) RETURNING id";
@@ -24,18 +24,21 @@ statements! {
     CONNECTION_SET = "UPDATE connection SET name = $3, settings = $4, secrets = $5, budget_group = $6, implicit = $7,
         state = $8, last_error = $9, failures = $10, open_until = $11, updated_at = $12, version = version + 1
         WHERE id = $1 AND version = $2";
-    CONNECTION_STATE = "UPDATE connection SET state = $2, last_error = $3, failures = $4, open_until = $5 WHERE id = $1";
-    CONNECTION_NOTE = "UPDATE connection SET state = $2, last_error = $3, failures = $4, open_until = $5
+    CONNECTION_STATE = "UPDATE connection SET state = $2, last_error = $3, failures = $4, open_until = $5,
+        trouble_since = CASE WHEN $2 IN ('ok', 'paused') THEN 0 ELSE trouble_since END WHERE id = $1";
+    CONNECTION_NOTE = "UPDATE connection SET state = $2, last_error = $3, failures = $4, open_until = $5,
+        trouble_since = CASE WHEN $2 = 'ok' THEN 0 WHEN trouble_since = 0 THEN $6 ELSE trouble_since END
         WHERE id = $1 AND state <> 'paused'";
-    GROUP_HOLD = "UPDATE connection SET state = 'open', last_error = $2, failures = failures + 1, open_until = $3
-        WHERE budget_group = $1 AND state IN ('ok', 'open', 'probing') AND open_until < $3";
+    GROUP_HOLD = "UPDATE connection SET state = 'open', last_error = $2, failures = failures + 1, open_until = $3,
+        trouble_since = CASE WHEN trouble_since = 0 THEN $4 ELSE trouble_since END
+        WHERE budget_group = $1 AND state IN ('ok', 'open', 'probing') AND (open_until < $3 OR open_until > $5)";
     CONNECTION_NAMED = "SELECT id FROM connection WHERE name = $1";
     CONNECTION_ZONE = "SELECT id FROM zone WHERE connection_id = $1 LIMIT 1";
     CONNECTION_REMOVE = "DELETE FROM connection WHERE id = $1";
 }
 
 type ConnectionTuple =
-    (i64, String, String, String, String, String, i64, String, Option<String>, i64, i64, i64, i64, i64);
+    (i64, String, String, String, String, String, i64, String, Option<String>, i64, i64, i64, i64, i64, i64);
 
 impl Store {
     /// The connection with this id, its secrets opened.
@@ -149,14 +152,18 @@ impl Store {
         failures: i64,
         open_until: Millis,
     ) -> Result<(), StoreError> {
-        self.db().execute(&CONNECTION_NOTE, args![id, state, last_error, failures, open_until]).await?;
+        let now = self.now().await?;
+        self.db().execute(&CONNECTION_NOTE, args![id, state, last_error, failures, open_until, now]).await?;
         Ok(())
     }
 
     /// Opens the breaker of every connection of a budget group until then, in the service's words. What
-    /// is parked or paused stays so, and what waits longer already.
+    /// is parked or paused stays so, and what waits longer already (but not beyond the longest wait: the
+    /// clock was set back).
     pub async fn hold_group(&self, budget_group: &str, words: &str, until: Millis) -> Result<(), StoreError> {
-        self.db().execute(&GROUP_HOLD, args![budget_group, words, until]).await?;
+        let now = self.now().await?;
+        let far = now + crate::dirty::LONGEST_WAIT;
+        self.db().execute(&GROUP_HOLD, args![budget_group, words, until, now, far]).await?;
         Ok(())
     }
 
@@ -198,6 +205,7 @@ impl Store {
             created_at: row.11,
             updated_at: row.12,
             version: row.13,
+            trouble_since: row.14,
         })
     }
 }

@@ -11,8 +11,9 @@ use crate::raise::{APPROVED, ASKED, REWRITE, TAKE_OVER};
 use crate::sql::{Value, args, bulk, statements};
 use zonecast_core::Name;
 
-/// Backoff is never longer than this: a due time further ahead means the clock was stepped back.
-pub(crate) const LONGEST_WAIT: Millis = 15 * 60 * 1000;
+/// Backoff is never longer than this: a due time further ahead means the clock was stepped back
+/// (`zonecast_core::retry::due_is_now`, in SQL).
+pub(crate) const LONGEST_WAIT: Millis = zonecast_core::retry::LONGEST.as_millis() as Millis;
 
 statements! {
     DIRTY_GROUPS = "
@@ -31,8 +32,8 @@ statements! {
             FROM d CROSS JOIN p WHERE d.id IS NOT NULL)
         SELECT c.budget_group, c.id, z.id, CAST(g.priority AS BIGINT), CAST(g.due AS BIGINT)
         FROM g JOIN zone z ON z.id = g.zone_id JOIN connection c ON c.id = z.connection_id
-        WHERE g.due > 0 AND z.state IN ('ok', 'deleting') AND c.state IN ('ok', 'open', 'probing')
-            AND (c.open_until <= $1 OR c.open_until > $2)
+        WHERE g.due > 0 AND z.state IN ('ok', 'parked', 'deleting') AND c.state IN ('ok', 'open', 'probing', 'parked')
+            AND (c.open_until <= $1 OR c.open_until > $2) AND (z.open_until <= $1 OR z.open_until > $2)
             AND NOT EXISTS (SELECT 1 FROM meta m WHERE m.key = 'paused' AND m.value = '1')
         ORDER BY g.priority, z.id";
     NEXT_DUE = "
@@ -45,7 +46,8 @@ statements! {
         SELECT CAST(MIN((SELECT MIN(n.due_at) FROM name_state n WHERE n.zone_id = d.id AND n.priority = p.p
             AND n.wanted > n.done AND n.due_at > $1)) AS BIGINT)
         FROM d CROSS JOIN p WHERE d.id IS NOT NULL";
-    NEXT_PROBE = "SELECT MIN(open_until) FROM connection WHERE open_until > $1";
+    NEXT_PROBE = "SELECT MIN(w.until) FROM (SELECT MIN(open_until) AS until FROM connection WHERE open_until > $1
+        UNION ALL SELECT MIN(open_until) AS until FROM zone WHERE open_until > $1) w";
     DIRTY_NAMES = "SELECT name_key, wanted, attempts, priority, flags, job_id FROM name_state
         WHERE zone_id = $1 AND priority = $2 AND wanted > done AND due_at <= $3 ORDER BY due_at LIMIT $4";
     DIRTY_FAR = "SELECT name_key, wanted, attempts, priority, flags, job_id FROM name_state
@@ -78,9 +80,9 @@ pub struct NameProgress {
 }
 
 impl Store {
-    /// The zones with names that are due, most urgent first, one row per zone and priority. Zones and
-    /// connections that are parked or paused are left out, and breakers that are still open; while
-    /// everything is paused there are none.
+    /// The zones with names that are due, most urgent first, one row per zone and priority. What is
+    /// paused is left out, and what waits after a refusal and is not due yet; while everything is
+    /// paused there are none.
     pub async fn dirty_groups(&self, now: Millis) -> Result<Vec<DirtyGroup>, StoreError> {
         let rows: Vec<(String, i64, i64, i64, i64)> =
             self.db().all(&DIRTY_GROUPS, args![now, now + LONGEST_WAIT]).await?;
@@ -94,7 +96,7 @@ impl Store {
         Ok(rows.into_iter().map(group).collect())
     }
 
-    /// When the next name that is not due yet will be, or the next breaker may be probed.
+    /// When the next name that is not due yet will be, or what waits may be tried again.
     pub async fn next_due(&self, now: Millis) -> Result<Option<Millis>, StoreError> {
         let (names,): (Option<i64>,) = self.db().one(&NEXT_DUE, args![now]).await?;
         let (probe,): (Option<i64>,) = self.db().one(&NEXT_PROBE, args![now]).await?;

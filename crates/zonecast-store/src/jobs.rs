@@ -36,6 +36,8 @@ statements! {
     JOB_REOPEN = "UPDATE job SET state = 'running', finished_at = NULL, failed = failed - $2, total = total - $2
         WHERE id = $1";
     JOB_FAILED = "SELECT zone_id, name_key FROM job_failed WHERE job_id = $1 ORDER BY zone_id, name_key LIMIT $2";
+    JOB_ZONES = "SELECT DISTINCT zone_id FROM name_state WHERE job_id = $1";
+    JOB_DUE = "UPDATE name_state SET due_at = $2 WHERE job_id = $1 AND wanted > done AND due_at > $2";
     JOB_FAILED_GONE = "DELETE FROM job_failed WHERE job_id = $1";
     JOB_LOG = "SELECT id, at, line FROM job_log WHERE job_id = $1 AND id > $2 ORDER BY id LIMIT $3";
     JOB_LOG_NEXT = "UPDATE job SET log_next = log_next + $2 WHERE id = $1 RETURNING log_next";
@@ -187,7 +189,8 @@ impl Store {
         Ok(cancelled)
     }
 
-    /// Raises the names that ended badly once more, watched by the same job; gives how many.
+    /// Raises the names that ended badly once more, watched by the same job, and lets those that wait be
+    /// tried now; gives how many were raised.
     pub async fn retry_job(&self, id: i64) -> Result<usize, StoreError> {
         again!(self.try_retry(id).await)
     }
@@ -203,6 +206,11 @@ impl Store {
             touched.push((zone, codec::name(&key)?));
         }
         let count = touched.len();
+        let waiting: Vec<(i64,)> = tx.all(&JOB_ZONES, args![id]).await?;
+        tx.execute(&JOB_DUE, args![id, now]).await?;
+        for zone in touched.iter().map(|(zone, _)| *zone).chain(waiting.into_iter().map(|row| row.0)) {
+            crate::waits::end(&mut tx, zone, now).await?;
+        }
         if count > 0 {
             tx.execute(&JOB_REOPEN, args![id, count]).await?;
             tx.execute(&JOB_FAILED_GONE, args![id]).await?;

@@ -52,7 +52,7 @@ impl Store {
                 tx.execute(&LEASE_NEW, args![group, holder, expires_at]).await?;
                 (1, false)
             }
-            Some((_, _, until, 0)) if until > now => return Ok(None),
+            Some((_, _, until, 0)) if !zonecast_core::retry::due_is_now(until, now) => return Ok(None),
             Some((before, fence, _, released)) => {
                 tx.execute(&LEASE_TAKE, args![group, holder, expires_at]).await?;
                 // A lease voided by a restore has no holder, but its last one may still be writing.

@@ -52,6 +52,7 @@ mod statements;
 mod stats;
 mod tied;
 mod verify;
+mod waits;
 mod zones;
 
 pub use audit::{AuditFilter, ChainReport};

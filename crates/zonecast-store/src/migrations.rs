@@ -32,6 +32,12 @@ const STEPS: &[(i64, &str, &str, &str)] = &[
         include_str!("../migrations/sqlite/0004_stamp.sql"),
         include_str!("../migrations/postgres/0004_stamp.sql"),
     ),
+    (
+        5,
+        "waits",
+        include_str!("../migrations/sqlite/0005_waits.sql"),
+        include_str!("../migrations/postgres/0005_waits.sql"),
+    ),
 ];
 
 /// The steps for one engine.

@@ -128,6 +128,12 @@ pub(crate) async fn raise_names(
     }
     let common = args![now, how.priority as i64, how.flags(), how.job_id];
     tx.bulk(&RAISE, common, rows_of(&touched)).await?;
+    // "Set DNS records" means now: what waits after a refusal is tried again.
+    if how.asked && how.rewrite {
+        for zones in touched.chunk_by(|a, b| a.0 == b.0) {
+            crate::waits::end(tx, zones[0].0, now).await?;
+        }
+    }
     Ok(touched.len())
 }
 

@@ -20,7 +20,7 @@ statements! {
         FROM meta e CROSS JOIN meta s CROSS JOIN meta r
         WHERE e.key = 'zone_epoch' AND s.key = 'zone_stamp' AND r.key = 'zone_removed'";
     ZONES_SINCE = "SELECT id, name_key, connection_id, provider_zone_id, physical_id, settings, state, last_error, cuts,
-        rematch_after, listed_at, created_at, updated_at, version FROM zone WHERE stamp > $1 ORDER BY id";
+        rematch_after, listed_at, created_at, updated_at, version, failures, open_until, trouble_since FROM zone WHERE stamp > $1 ORDER BY id";
 }
 
 /// How far the zones have come.

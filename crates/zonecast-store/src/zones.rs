@@ -17,19 +17,22 @@ use zonecast_core::Name;
 
 statements! {
     ZONE = "SELECT id, name_key, connection_id, provider_zone_id, physical_id, settings, state, last_error, cuts,
-        rematch_after, listed_at, created_at, updated_at, version FROM zone WHERE id = $1";
+        rematch_after, listed_at, created_at, updated_at, version, failures, open_until, trouble_since FROM zone WHERE id = $1";
     ZONES = "SELECT id, name_key, connection_id, provider_zone_id, physical_id, settings, state, last_error, cuts,
-        rematch_after, listed_at, created_at, updated_at, version FROM zone ORDER BY id";
+        rematch_after, listed_at, created_at, updated_at, version, failures, open_until, trouble_since FROM zone ORDER BY id";
     ZONES_AT = "SELECT id, name_key, connection_id, provider_zone_id, physical_id, settings, state, last_error, cuts,
-        rematch_after, listed_at, created_at, updated_at, version FROM zone WHERE connection_id = $1 ORDER BY id";
+        rematch_after, listed_at, created_at, updated_at, version, failures, open_until, trouble_since FROM zone WHERE connection_id = $1 ORDER BY id";
     ZONE_ADD = "INSERT INTO zone (name_key, connection_id, provider_zone_id, physical_id, settings, state, last_error,
         cuts, rematch_after, listed_at, owned, created_at, updated_at, version)
         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, 0, $11, $11, 1) RETURNING id";
     ZONE_PHYSICAL = "SELECT id FROM zone WHERE physical_id = $1 AND state <> 'deleting' AND id <> $2";
     ZONE_SET = "UPDATE zone SET provider_zone_id = $3, physical_id = $4, settings = $5, state = $6, last_error = $7,
         cuts = $8, listed_at = $9, updated_at = $10, version = version + 1 WHERE id = $1 AND version = $2";
-    ZONE_STATE = "UPDATE zone SET state = $2, last_error = $3 WHERE id = $1";
-    ZONE_NOTE = "UPDATE zone SET state = $2, last_error = $3 WHERE id = $1 AND state IN ('ok', 'parked')";
+    ZONE_STATE = "UPDATE zone SET state = $2, last_error = $3, failures = 0, open_until = 0, trouble_since = 0
+        WHERE id = $1";
+    ZONE_NOTE = "UPDATE zone SET state = $2, last_error = $3, failures = $4, open_until = $5,
+        trouble_since = CASE WHEN $2 = 'ok' THEN 0 WHEN trouble_since = 0 THEN $6 ELSE trouble_since END
+        WHERE id = $1 AND state IN ('ok', 'parked')";
     ZONE_LISTED = "UPDATE zone SET listed_at = $2, cuts = $3 WHERE id = $1";
     ZONE_REMATCH = "UPDATE zone SET rematch_after = $2 WHERE id = $1";
     ZONE_LEAVES = "UPDATE zone SET state = 'deleting', last_error = NULL, rematch_after = $2 WHERE id = $1";
@@ -53,7 +56,10 @@ statements! {
         AND NOT EXISTS (SELECT 1 FROM zone WHERE connection_id = $1)";
 }
 
-pub(crate) type ZoneTuple = (
+/// A zone's row as read: a tuple of sqlx holds 16 columns at most, so how it waits comes apart.
+pub(crate) struct ZoneTuple(Columns, Waiting);
+
+type Columns = (
     i64,
     Vec<u8>,
     i64,
@@ -70,7 +76,19 @@ pub(crate) type ZoneTuple = (
     i64,
 );
 
-pub(crate) fn zone(row: ZoneTuple) -> Result<ZoneRow, StoreError> {
+impl<'r, R: sqlx::Row> sqlx::FromRow<'r, R> for ZoneTuple
+where
+    Columns: sqlx::FromRow<'r, R>,
+    usize: sqlx::ColumnIndex<R>,
+    i64: sqlx::Decode<'r, R::Database> + sqlx::Type<R::Database>,
+{
+    fn from_row(row: &'r R) -> Result<ZoneTuple, sqlx::Error> {
+        let (failures, until, since) = (row.try_get(14)?, row.try_get(15)?, row.try_get(16)?);
+        Ok(ZoneTuple(Columns::from_row(row)?, Waiting { failures, until, since }))
+    }
+}
+
+pub(crate) fn zone(ZoneTuple(row, waiting): ZoneTuple) -> Result<ZoneRow, StoreError> {
     Ok(ZoneRow {
         id: row.0,
         name: codec::name(&row.1)?,
@@ -80,6 +98,7 @@ pub(crate) fn zone(row: ZoneTuple) -> Result<ZoneRow, StoreError> {
         settings: codec::json(&row.5)?,
         state: row.6,
         last_error: row.7,
+        waiting,
         cuts: pairs(codec::read_names(&row.8)?),
         rematch_after: row.9,
         listed_at: row.10,
@@ -174,8 +193,16 @@ impl Store {
     }
 
     /// Stores how the engine finds the zone (`ok`, `parked`): one that a person paused or removes stays so.
-    pub async fn note_zone(&self, id: i64, state: &str, last_error: Option<&str>) -> Result<(), StoreError> {
-        self.set_row(&ZONE_NOTE, id, args![id, state, last_error]).await?;
+    pub async fn note_zone(
+        &self,
+        id: i64,
+        state: &str,
+        last_error: Option<&str>,
+        failures: i64,
+        open_until: Millis,
+    ) -> Result<(), StoreError> {
+        let now = self.now().await?;
+        self.set_row(&ZONE_NOTE, id, args![id, state, last_error, failures, open_until, now]).await?;
         Ok(())
     }
 

@@ -148,6 +148,7 @@ fn zone_row(name: Name, connection_id: i64, physical_id: String) -> ZoneRow {
         settings: serde_json::Map::new(),
         state: "ok".to_owned(),
         last_error: None,
+        waiting: Default::default(),
         cuts: Vec::new(),
         rematch_after: None,
         listed_at: None,

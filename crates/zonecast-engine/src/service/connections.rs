@@ -6,7 +6,7 @@ use super::view::{ConnectionView, TestView};
 use super::write::{add_once, audit, given_before};
 use super::{Caller, Expected};
 use crate::app::App;
-use crate::catalog::View;
+use crate::catalog::{View, ZoneEntry};
 use crate::problem::Problem;
 use serde_json::Value;
 use std::time::{Duration, Instant};
@@ -113,6 +113,7 @@ pub fn fresh(
         last_error: None,
         failures: 0,
         open_until: 0,
+        trouble_since: 0,
         created_at: 0,
         updated_at: 0,
         version: 0,
@@ -250,7 +251,7 @@ pub async fn test(app: &App, id: i64, body: &Value) -> Result<TestView, Problem>
     let first = view.zones.values().find(|zone| zone.row.connection_id == id);
     let reference = match (name, first) {
         (Some(name), _) => ZoneRef::new(name),
-        (None, Some(zone)) => zone.reference(Instant::now() + TEST_PATIENCE),
+        (None, Some(zone)) => return test_zone(app, zone).await,
         (None, None) => {
             return Err(Problem::field(
                 "/zone",
@@ -259,6 +260,28 @@ pub async fn test(app: &App, id: i64, body: &Value) -> Result<TestView, Problem>
         }
     };
     run_test(app, &row, reference).await
+}
+
+/// Tests a zone as it is stored. A green test ends the waiting: of the zone, of its connection, and of
+/// what else waits there, by one call each.
+pub async fn test_zone(app: &App, zone: &ZoneEntry) -> Result<TestView, Problem> {
+    let connection = &zone.connection.row;
+    let found = run_test(app, connection, zone.reference(Instant::now() + TEST_PATIENCE)).await?;
+    let well = |state: &str| state == "ok" || state == "paused";
+    let others = app.catalog.view();
+    let others = others.zones.values().filter(|other| other.row.connection_id == connection.id);
+    let zones: Vec<i64> = others
+        .filter(|zone| !well(&zone.row.state) || !well(&connection.state))
+        .map(|zone| zone.row.id)
+        .collect();
+    if found.ok && !zones.is_empty() {
+        app.store.end_waits(&zones).await?;
+        app.store.note_connection(connection.id, "ok", None, 0, 0).await?;
+        app.store.note_zone(zone.row.id, "ok", None, 0, 0).await?;
+        app.catalog.reload().await?;
+        app.engine.wake();
+    }
+    Ok(found)
 }
 
 /// Calls the provider's test, bounded in time.

@@ -45,6 +45,11 @@ pub async fn connection(
     connections::get(app, id).await?;
     let state = if paused { "paused" } else { "ok" };
     app.store.set_connection_state(id, state, None, 0, 0).await?;
+    if !paused {
+        let view = app.catalog.view();
+        let zones = view.zones.values().filter(|zone| zone.row.connection_id == id);
+        app.store.end_waits(&zones.map(|zone| zone.row.id).collect::<Vec<_>>()).await?;
+    }
     let action = if paused { "connection.pause" } else { "connection.resume" };
     done(app, caller, action, format!("connection:{id}")).await?;
     connections::get(app, id).await
@@ -56,6 +61,9 @@ pub async fn zone(app: &App, caller: &Caller, id: i64, paused: bool) -> Result<Z
         return Err(Problem::new(409, format!("zone {id} is being removed")));
     }
     app.store.set_zone_state(id, if paused { "paused" } else { "ok" }, None).await?;
+    if !paused {
+        app.store.end_waits(&[id]).await?;
+    }
     let action = if paused { "zone.pause" } else { "zone.resume" };
     done(app, caller, action, format!("zone:{id}")).await?;
     zones::get(app, id)

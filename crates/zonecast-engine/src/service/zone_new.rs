@@ -141,6 +141,7 @@ fn candidate(app: &App, caller: &Caller, body: &Value, view: &View) -> Result<Ca
         settings: draft.policy.clone(),
         state: "ok".to_owned(),
         last_error: None,
+        waiting: Default::default(),
         cuts: Vec::new(),
         rematch_after: Some(Vec::new()),
         listed_at: None,

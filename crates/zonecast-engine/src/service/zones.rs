@@ -237,7 +237,7 @@ async fn store_patch(
 /// Tests a zone as it is stored.
 pub async fn test(app: &App, id: i64) -> Result<TestView, Problem> {
     let zone = entry(app, id)?;
-    run_test(app, &zone.connection.row, zone.reference(Instant::now() + TEST_PATIENCE)).await
+    connections::test_zone(app, &zone).await
 }
 
 /// Tests a form that is not saved, with its own secrets only: no stored one is ever sent (X18). A

@@ -73,7 +73,7 @@ pub(super) async fn store_failed_read(
     now: i64,
 ) -> Result<Option<Trouble>, StoreError> {
     let mut story = Story::default();
-    let again = now + trouble::wait(&error, turn.zone.connection.row.failures + 1).as_millis() as i64;
+    let again = trouble::again_at(turn, &error, now);
     for (index, dirty) in work.dirty.iter().enumerate() {
         let keys = failed_keys(turn, work, index, &error, again, now);
         log_keys(turn, dirty, &keys, &mut story);

@@ -3,8 +3,9 @@
 //! Trouble with a whole call says nothing about the names in it, so it is kept at the connection (or
 //! the zone), not at ten thousand names: the breaker opens, one small probe is made when it is due,
 //! and the first success lets everything through. A wrong key parks the connection, a zone that is
-//! not ours to write parks the zone; both are probed at the cap of the backoff, so putting the key
-//! right at the provider heals without anybody touching Zonecast. "Too many calls" is about the
+//! not ours to write parks the zone; both are probed in steps that grow from seconds, so putting the
+//! key right at the provider heals without anybody touching Zonecast, and at once where somebody asks
+//! for the work again or a Test is green (`Store::end_waits`). "Too many calls" is about the
 //! credential, so every connection of the budget group waits.
 //!
 //! What a person decided (paused, being deleted) is never overwritten from here.
@@ -37,26 +38,32 @@ async fn recovered(turn: &Turn) -> Result<(), StoreError> {
     let (store, zone) = (&turn.inner.store, &turn.zone);
     tracing::info!(zone = %zone.row.name, connection = zone.connection.row.name, "the provider answers again");
     store.note_connection(zone.connection.row.id, "ok", None, 0, 0).await?;
-    store.note_zone(zone.row.id, "ok", None).await?;
+    store.note_zone(zone.row.id, "ok", None, 0, 0).await?;
     turn.inner.catalog.reload().await?;
     Ok(())
 }
 
 async fn failed(turn: &Turn, error: &ProviderError, now: i64) -> Result<(), StoreError> {
     let (store, zone) = (&turn.inner.store, &turn.zone);
-    let failures = zone.connection.row.failures + 1;
+    let id = zone.connection.row.id;
+    // Counted anew where somebody asked meanwhile, so not as this pass knew it.
+    let failures = 1 + match is_of_the_zone(error) {
+        true => store.zone(zone.row.id).await?.map_or(0, |row| row.waiting.failures),
+        false => store.connection(id).await?.map_or(0, |row| row.failures),
+    };
     let again = now + wait(error, failures).as_millis() as i64;
     tracing::warn!(
         zone = %zone.row.name, connection = zone.connection.row.name, class = error.class.as_str(),
         error = %error, again_in_ms = again - now, "the provider call failed"
     );
-    let id = zone.connection.row.id;
     match error.class {
         ErrorClass::NoSuchZone if zone.row.state == "deleting" => {
             super::removal::forget(&turn.inner, zone.row.id).await?;
         }
         ErrorClass::Forbidden | ErrorClass::NoSuchZone => {
-            store.note_zone(zone.row.id, "parked", Some(&error.message)).await?;
+            store.note_zone(zone.row.id, "parked", Some(&error.message), failures, again).await?;
+            // Whoever refuses one zone answers, and has taken the key.
+            store.note_connection(id, "ok", None, 0, 0).await?;
         }
         ErrorClass::Unauthorized => {
             store.note_connection(id, "parked", Some(&error.message), failures, again).await?;
@@ -77,19 +84,32 @@ pub(super) async fn hold_group(
     now: i64,
 ) -> Result<(), StoreError> {
     let connection = &zone.connection.row;
-    let until = now + wait(error, connection.failures + 1).as_millis() as i64;
+    let failures = inner.store.connection(connection.id).await?.map_or(0, |row| row.failures) + 1;
+    let until = now + wait(error, failures).as_millis() as i64;
     inner.store.hold_group(&connection.budget_group, &error.message, until).await?;
     inner.catalog.reload().await?;
     Ok(())
 }
 
-/// How long to leave the provider alone.
-pub(super) fn wait(error: &ProviderError, failures: i64) -> Duration {
+/// How long to leave the provider alone: what it asks for may lengthen our step, never shorten it.
+fn wait(error: &ProviderError, failures: i64) -> Duration {
+    let step = retry::delay(u32::try_from(failures).unwrap_or(u32::MAX), jitter());
     match &error.class {
-        ErrorClass::RateLimited { retry_after: Some(asked) } => (*asked).min(retry::LONGEST),
-        ErrorClass::Unauthorized | ErrorClass::Forbidden | ErrorClass::NoSuchZone => retry::LONGEST,
-        _ => retry::delay(u32::try_from(failures).unwrap_or(u32::MAX), jitter()),
+        ErrorClass::RateLimited { retry_after: Some(asked) } => step.max((*asked).min(retry::LONGEST)),
+        _ => step,
     }
+}
+
+fn is_of_the_zone(error: &ProviderError) -> bool {
+    matches!(error.class, ErrorClass::Forbidden | ErrorClass::NoSuchZone)
+}
+
+/// When what the turn works on is tried again after this error.
+pub(super) fn again_at(turn: &Turn, error: &ProviderError, now: i64) -> i64 {
+    let zone = &turn.zone;
+    let failures =
+        if is_of_the_zone(error) { zone.row.waiting.failures } else { zone.connection.row.failures };
+    now + wait(error, failures + 1).as_millis() as i64
 }
 
 /// A fraction in 0..1; only spreads retries, so its quality does not matter.

@@ -30,12 +30,25 @@ pub struct ConnectionRow {
     pub failures: i64,
     /// The breaker stays open until then.
     pub open_until: Millis,
+    /// When the trouble began; zero without one.
+    pub trouble_since: Millis,
     /// When it was added.
     pub created_at: Millis,
     /// When it was last changed.
     pub updated_at: Millis,
     /// Raised by every change; the ETag.
     pub version: i64,
+}
+
+/// How something waits that its provider refused.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Waiting {
+    /// Consecutive refusals.
+    pub failures: i64,
+    /// No call before then.
+    pub until: Millis,
+    /// When it began; zero where nothing waits.
+    pub since: Millis,
 }
 
 /// One zone at one connection.
@@ -57,6 +70,8 @@ pub struct ZoneRow {
     pub state: String,
     /// The last error, in the provider's words.
     pub last_error: Option<String>,
+    /// How it waits while it is parked.
+    pub waiting: Waiting,
     /// Delegations seen at the last whole listing, one entry per name server: (cut, server).
     pub cuts: Vec<(Name, Name)>,
     /// Where the marking of existing names goes on after a stop; `None` when it is done.

@@ -164,7 +164,14 @@ async fn parked_and_paused_places_rest(bed: Bed) {
         groups.into_iter().map(|group| group.zone_id).collect::<Vec<_>>()
     };
     assert_eq!(zones().await, [one.id, two.id]);
-    bed.store.set_zone_state(one.id, "parked", Some("403")).await.unwrap();
+    bed.store.note_zone(one.id, "parked", Some("403"), 3, now + 9_000).await.unwrap();
+    assert_eq!(zones().await, [two.id]);
+    assert_eq!(bed.store.next_due(now).await.unwrap(), Some(now + 9_000));
+    bed.store.end_waits(&[one.id]).await.unwrap();
+    assert_eq!(zones().await, [one.id, two.id], "somebody asked for it");
+    bed.store.note_zone(one.id, "parked", Some("403"), 3, now + 365 * 24 * 3_600_000).await.unwrap();
+    assert_eq!(zones().await, [one.id, two.id], "noted by a clock that was a year ahead (S1)");
+    bed.store.set_zone_state(one.id, "paused", None).await.unwrap();
     assert_eq!(zones().await, [two.id]);
     bed.store.set_connection_state(two.connection_id, "open", Some("down"), 3, now + 9_000).await.unwrap();
     assert!(zones().await.is_empty());

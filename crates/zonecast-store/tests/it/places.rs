@@ -123,7 +123,7 @@ async fn what_changed_since_a_mark_is_found(bed: Bed) {
     let mark = async || bed.store.zone_mark().await.unwrap();
     let mut last = mark().await;
     assert_eq!(since(last).await, [0; 0]);
-    bed.store.note_zone(one.id, "parked", Some("403")).await.unwrap();
+    bed.store.note_zone(one.id, "parked", Some("403"), 1, 9_000).await.unwrap();
     assert_eq!((since(last).await, mark().await.epoch), (vec![one.id], last.epoch));
     last = mark().await;
     bed.store.zone_listed(two.id, 7, &[]).await.unwrap();

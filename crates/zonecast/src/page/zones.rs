@@ -116,6 +116,8 @@ struct ZonePage {
     zone: ZoneRow,
     view: ZoneView,
     connection_state: Badge,
+    /// After a refusal, until somebody asks or the step is over.
+    waits: bool,
     settings: Vec<(String, String)>,
     policy: Vec<(&'static str, String)>,
     held: usize,
@@ -131,6 +133,8 @@ pub async fn show_zone(visit: Visit, Id(id): Id) -> Shown {
     show(&ZonePage {
         zone: ZoneRow::from(&view),
         connection_state: Badge::of(&view.connection_state),
+        waits: view.state == "parked"
+            || matches!(view.connection_state.as_str(), "open" | "probing" | "parked"),
         settings: settings(&view),
         policy: policy(&view),
         held,

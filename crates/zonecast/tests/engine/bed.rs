@@ -97,6 +97,7 @@ impl Bed {
             settings: policy.as_object().unwrap().clone(),
             state: "ok".to_owned(),
             last_error: None,
+            waiting: Default::default(),
             cuts: cuts.iter().map(|(at, server)| (parse(at), parse(server))).collect(),
             rematch_after: None,
             listed_at: Some(self.app.store.now().await.unwrap()),

@@ -9,3 +9,4 @@ mod elsewhere;
 mod farewell;
 mod pause;
 mod removal;
+mod waits;

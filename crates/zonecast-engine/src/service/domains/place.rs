@@ -91,6 +91,7 @@ async fn add(
         settings,
         state: "ok".to_owned(),
         last_error: None,
+        waiting: Default::default(),
         cuts: Vec::new(),
         rematch_after: Some(Vec::new()),
         listed_at: looked_at(options),
