@@ -1,8 +1,10 @@
 //! Starting and stopping: one process that holds the store, serves the API and the DNS, and works.
 //!
-//! The order matters at 3 a.m.: the store first (nothing is answered before it is sound), then the
+//! The order matters at 3 a.m.: the folder first (it has one daemon), then the store (nothing is answered before it is sound), then the
 //! authority (names are served again as early as can be), then the API, then the workers, and only
 //! then `endpoints.json`, which tells everybody that the daemon is ready. Stopping goes the other way.
+
+mod folder;
 
 use crate::api;
 use crate::app::App;
@@ -12,9 +14,7 @@ use crate::page;
 use crate::sync::Engine;
 use anyhow::Context;
 use std::fs;
-use std::io::Write;
 use std::net::SocketAddr;
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -23,6 +23,9 @@ use zonecast_dns::{Authority, Notifier, NotifyOptions, RateLimit, Server, Server
 use zonecast_engine::embedded_store::EmbeddedStore;
 use zonecast_providers::fields::Deps;
 use zonecast_store::{MasterKey, Store};
+
+pub use folder::FolderTaken;
+use folder::write_atomically;
 
 /// How long provider calls in flight may take to end when the daemon stops.
 const STOP_PATIENCE: Duration = Duration::from_secs(20);
@@ -64,11 +67,18 @@ pub struct Daemon {
     dns: Option<(Server, Notifier)>,
     http: Option<tokio::task::JoinHandle<()>>,
     stop_http: watch::Sender<bool>,
+    /// The data folder is this daemon's until it is dropped.
+    _lock: folder::Lock,
+}
+
+/// What a daemon that is ready wrote into its data folder.
+pub fn endpoints(data: &Path) -> Option<Endpoints> {
+    serde_json::from_slice(&fs::read(data.join("endpoints.json")).ok()?).ok()
 }
 
 /// Opens the store and everything that hangs on it, without starting anything.
 pub async fn open(config: Config) -> anyhow::Result<App> {
-    prepare_folder(&config.data)?;
+    folder::prepare(&config.data)?;
     let credentials = std::env::var_os("CREDENTIALS_DIRECTORY").map(std::path::PathBuf::from);
     let from_environment = std::env::var("ZONECAST_SECRET_KEY").ok();
     let (key, source) = MasterKey::load(credentials.as_deref(), from_environment.as_deref(), &config.data)?;
@@ -89,8 +99,12 @@ pub async fn open(config: Config) -> anyhow::Result<App> {
 }
 
 impl Daemon {
-    /// Starts what the roles say and writes `endpoints.json` when all of it is ready.
+    /// Starts what the roles say and writes `endpoints.json` when all of it is ready. [`FolderTaken`]
+    /// where another daemon has the data folder.
     pub async fn start(config: Config, roles: Roles) -> anyhow::Result<Daemon> {
+        let lock = folder::take(&config.data)?;
+        // What a daemon that was killed left there speaks of nobody.
+        let _ = fs::remove_file(config.data.join("endpoints.json"));
         let app = open(config).await?;
         let new_admin_key = admin_key(&app).await?;
         for zone in crate::service::orchestrator::add_missing(&app).await? {
@@ -111,7 +125,7 @@ impl Daemon {
         let answers_at = dns.as_ref().map_or(app.config.dns, |(server, _)| server.local_addr());
         let endpoints = Endpoints { http: format!("http://{address}"), dns: answers_at.to_string() };
         write_atomically(&app.config.data.join("endpoints.json"), &serde_json::to_vec(&endpoints)?, 0o644)?;
-        Ok(Daemon { app, endpoints, new_admin_key, dns, http, stop_http })
+        Ok(Daemon { app, endpoints, new_admin_key, dns, http, stop_http, _lock: lock })
     }
 
     /// Stops taking calls, lets running ones end, gives leases back and seals what is open.
@@ -170,30 +184,4 @@ async fn admin_key(app: &App) -> anyhow::Result<Option<String>> {
     let text = crate::service::keys::create(app, "admin", "admin", None).await?;
     write_atomically(&app.config.data.join("admin.key"), format!("{text}\n").as_bytes(), 0o600)?;
     Ok(Some(text))
-}
-
-fn prepare_folder(data: &Path) -> anyhow::Result<()> {
-    if !data.is_dir() {
-        fs::DirBuilder::new()
-            .recursive(true)
-            .mode(0o700)
-            .create(data)
-            .with_context(|| format!("cannot make the data folder {}", data.display()))?;
-    }
-    Ok(())
-}
-
-/// Whoever reads the file sees the old or the new content, never half of it.
-fn write_atomically(path: &Path, content: &[u8], mode: u32) -> anyhow::Result<()> {
-    let fresh = path.with_extension("new");
-    let mut file = fs::OpenOptions::new()
-        .write(true)
-        .create(true)
-        .truncate(true)
-        .mode(mode)
-        .open(&fresh)
-        .with_context(|| format!("cannot write {}", fresh.display()))?;
-    file.write_all(content)?;
-    file.sync_all()?;
-    fs::rename(&fresh, path).with_context(|| format!("cannot write {}", path.display()))
 }

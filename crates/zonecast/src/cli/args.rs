@@ -7,7 +7,7 @@ use std::path::PathBuf;
 /// Names follow machines: one place that knows what DNS should say, at every provider.
 ///
 /// Exit codes: 0 ok, 1 failed, 2 usage, 3 not found, 4 conflict, 5 some zones failed, 6 the plan is
-/// not empty, 7 no daemon answers.
+/// not empty, 7 no daemon answers, 8 another daemon has the data folder.
 #[derive(Parser)]
 #[command(name = "zonecast", version, arg_required_else_help = true, max_term_width = 100)]
 pub struct Cli {

@@ -6,7 +6,7 @@ use super::failure::Failure;
 use super::output::Output;
 use crate::client::{Client, ClientError, InProcess};
 use crate::config::Config;
-use crate::daemon::Endpoints;
+pub use crate::daemon::endpoints;
 use std::path::{Path, PathBuf};
 
 /// What a resource command works with.
@@ -92,11 +92,6 @@ fn store_config(global: &Global) -> Result<Config, Failure> {
         }));
     }
     Ok(config)
-}
-
-/// What a running daemon wrote into its data folder.
-pub fn endpoints(data: &Path) -> Option<Endpoints> {
-    serde_json::from_slice(&std::fs::read(data.join("endpoints.json")).ok()?).ok()
 }
 
 /// The data folder in force.

@@ -2,6 +2,7 @@
 //! script can act on.
 
 use crate::client::ClientError;
+use crate::daemon::FolderTaken;
 use std::io::Write;
 use std::process::ExitCode;
 
@@ -39,6 +40,8 @@ pub enum Failure {
     NotFound(String),
     /// The API refused or does not answer.
     Client(ClientError),
+    /// Another daemon has the data folder.
+    FolderTaken(String),
     /// Anything else.
     Other(String),
 }
@@ -56,6 +59,7 @@ impl Failure {
                 409 | 412 => 4,
                 _ => 1,
             },
+            Failure::FolderTaken(_) => 8,
             Failure::Client(ClientError::Foreign { .. }) | Failure::Other(_) => 1,
         }
     }
@@ -63,7 +67,10 @@ impl Failure {
     /// The sentence, and one line per wrong field.
     pub fn text(&self) -> String {
         match self {
-            Failure::Usage(text) | Failure::NotFound(text) | Failure::Other(text) => text.clone(),
+            Failure::Usage(text)
+            | Failure::NotFound(text)
+            | Failure::FolderTaken(text)
+            | Failure::Other(text) => text.clone(),
             Failure::Client(ClientError::Problem(problem)) => {
                 let mut text = problem.detail.clone();
                 for one in &problem.errors {
@@ -98,7 +105,10 @@ impl From<ClientError> for Failure {
 
 impl From<anyhow::Error> for Failure {
     fn from(error: anyhow::Error) -> Failure {
-        Failure::Other(format!("{error:#}"))
+        match error.downcast::<FolderTaken>() {
+            Ok(taken) => Failure::FolderTaken(taken.to_string()),
+            Err(error) => Failure::Other(format!("{error:#}")),
+        }
     }
 }
 

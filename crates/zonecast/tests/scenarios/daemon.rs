@@ -84,6 +84,11 @@ impl Daemon {
         }
     }
 
+    /// The process's number.
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
     /// The data folder.
     pub fn folder(&self) -> &Path {
         self.folder.path()

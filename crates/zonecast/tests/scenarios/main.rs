@@ -14,6 +14,7 @@ mod nodes;
 mod quickstart;
 mod schema;
 mod secrets;
+mod two_daemons;
 #[path = "../../../zonecast-core/tests/laws/values.rs"]
 mod values;
 
