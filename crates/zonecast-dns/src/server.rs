@@ -3,6 +3,7 @@
 use crate::answer::Engine;
 use crate::authority::Authority;
 use crate::rate::{RateLimit, RateLimiter};
+use crate::seats::Seats;
 use crate::tcp::TcpService;
 use socket2::{Domain, Protocol, Socket, Type};
 use std::io;
@@ -27,8 +28,10 @@ pub struct ServerOptions {
     pub listen: SocketAddr,
     /// UDP threads; 0 is one per core.
     pub udp_threads: usize,
-    /// TCP connections open at once; more wait in the kernel's queue.
+    /// TCP connections open at once; a newcomer takes the seat of the one that idled longest.
     pub tcp_connections_max: usize,
+    /// How many of them one address may have.
+    pub tcp_of_one_address: usize,
     /// How long a TCP client may take for one message, either way.
     pub tcp_idle: Duration,
     /// Rate limit of UDP answers; `None` switches it off.
@@ -42,6 +45,7 @@ impl ServerOptions {
             listen,
             udp_threads: 0,
             tcp_connections_max: 1000,
+            tcp_of_one_address: 100,
             tcp_idle: Duration::from_secs(10),
             rate_limit: Some(RateLimit::default()),
         }
@@ -74,7 +78,8 @@ impl Server {
         // the queries with the old one.
         let port = Arc::new(listener.try_clone()?);
         let listener = tokio::net::TcpListener::from_std(listener)?;
-        let service = TcpService::new(engine.clone(), options.tcp_connections_max, options.tcp_idle);
+        let seats = Seats::new(options.tcp_connections_max, options.tcp_of_one_address);
+        let service = TcpService::new(engine.clone(), seats, options.tcp_idle);
         let tcp = tokio::spawn(crate::tcp::serve(listener, Arc::new(service), stopped));
         let mut server = Server { address, stop_udp, stop_tcp, threads: Vec::new(), tcp: Some(tcp) };
         for (index, socket) in sockets.into_iter().enumerate() {

@@ -1,10 +1,12 @@
 //! The TCP listener: answers too large for UDP, and zone transfers.
 //!
-//! Connections are bounded in number, and a client must finish each message within the idle time-out
-//! (RFC 7766 section 6.2.3), so a slow sender holds a connection but briefly. Queries of one
-//! connection are answered in order.
+//! Connections are bounded in number, as a whole and for one address (`seats`), and a client must finish
+//! each message within the idle time-out (RFC 7766 section 6.2.3), so a slow sender holds a connection
+//! but briefly, and a newcomer takes the seat of whoever idled longest. Queries of one connection are
+//! answered in order.
 
 use crate::answer::{Engine, Response, Scratch, Transport};
+use crate::seats::{Seat, Seats};
 use crate::xfr::send_transfer;
 use std::io;
 use std::net::SocketAddr;
@@ -21,15 +23,14 @@ const TRANSFERS_MAX: usize = 32;
 /// What the connections of one listener share.
 pub(crate) struct TcpService {
     pub(crate) engine: Engine,
-    pub(crate) connections: Arc<Semaphore>,
+    pub(crate) seats: Arc<Seats>,
     pub(crate) transfers: Semaphore,
     pub(crate) idle: Duration,
 }
 
 impl TcpService {
-    pub(crate) fn new(engine: Engine, connections_max: usize, idle: Duration) -> TcpService {
-        let connections = Arc::new(Semaphore::new(connections_max));
-        TcpService { engine, connections, transfers: Semaphore::new(TRANSFERS_MAX), idle }
+    pub(crate) fn new(engine: Engine, seats: Arc<Seats>, idle: Duration) -> TcpService {
+        TcpService { engine, seats, transfers: Semaphore::new(TRANSFERS_MAX), idle }
     }
 }
 
@@ -39,17 +40,17 @@ pub(crate) async fn serve(listener: TcpListener, service: Arc<TcpService>, mut s
     let mut tasks = tokio::task::JoinSet::new();
     loop {
         let accepted = tokio::select! {
-            accepted = accept(&listener, &service) => accepted,
+            accepted = accept(&listener) => accepted,
             _ = stop.wait_for(|stop| *stop) => break,
         };
         while tasks.try_join_next().is_some() {}
-        let Some((stream, peer, permit)) = accepted else { continue };
+        let Some((stream, peer)) = accepted else { continue };
+        let Some(seat) = service.seats.take(peer.ip(), false) else { continue };
         let (service, stop) = (service.clone(), stop.clone());
         tasks.spawn(async move {
-            if let Err(error) = connection(stream, peer, &service, stop).await {
+            if let Err(error) = connection(stream, peer, &service, &seat, stop).await {
                 tracing::debug!(%peer, %error, "a TCP connection ended early");
             }
-            drop(permit);
         });
     }
     // A transfer to a slow receiver may end unfinished; the receiver comes again.
@@ -59,12 +60,9 @@ pub(crate) async fn serve(listener: TcpListener, service: Arc<TcpService>, mut s
     }
 }
 
-type Accepted = (TcpStream, SocketAddr, tokio::sync::OwnedSemaphorePermit);
-
-async fn accept(listener: &TcpListener, service: &TcpService) -> Option<Accepted> {
-    let permit = service.connections.clone().acquire_owned().await.ok()?;
+async fn accept(listener: &TcpListener) -> Option<(TcpStream, SocketAddr)> {
     match listener.accept().await {
-        Ok((stream, peer)) => Some((stream, peer, permit)),
+        Ok(accepted) => Some(accepted),
         Err(error) => {
             // Out of descriptors, most likely: give connections time to end.
             tracing::warn!(%error, "a TCP connection could not be accepted");
@@ -78,6 +76,7 @@ async fn connection(
     mut stream: TcpStream,
     peer: SocketAddr,
     service: &TcpService,
+    seat: &Seat,
     mut stop: watch::Receiver<bool>,
 ) -> io::Result<()> {
     stream.set_nodelay(true)?;
@@ -86,11 +85,13 @@ async fn connection(
     loop {
         let read = tokio::select! {
             read = timeout(service.idle, read_message(&mut stream, &mut query)) => read,
+            _ = seat.lost() => return Ok(()),
             _ = stop.wait_for(|stop| *stop) => return Ok(()),
         };
         if !matches!(read, Ok(Ok(true))) {
             return Ok(());
         }
+        seat.busy(true);
         let response = {
             let zones = service.engine.zones();
             service.engine.respond(&zones, &query, peer.ip(), Transport::Tcp, &mut scratch, &mut answer)
@@ -106,6 +107,7 @@ async fn connection(
                 tracing::info!(%zone, %peer, records = sent.records, form = sent.form, "zone sent");
             }
         }
+        seat.busy(false);
     }
 }
 

@@ -29,6 +29,8 @@ pub struct Config {
     pub authority: AuthorityConfig,
     /// Limits of the API.
     pub api: ApiConfig,
+    /// Where providers may be.
+    pub providers: ProvidersConfig,
     /// The old endpoint of the WHMCS module.
     pub legacy: LegacyConfig,
     /// The provisioning side (S5.19-22).
@@ -76,6 +78,23 @@ pub struct ApiConfig {
     pub calls_per_second: u32,
     /// Largest body taken, in bytes.
     pub body_bytes_max: usize,
+    /// Proxies in front of Zonecast: their `X-Forwarded-For` says who logs in, and they may have as many
+    /// connections as there are.
+    pub trusted_proxies: Vec<Network>,
+}
+
+/// Where providers may be (link-local addresses never are).
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct ProvidersConfig {
+    /// Providers may have private and loopback addresses.
+    pub private_addresses: bool,
+}
+
+impl Default for ProvidersConfig {
+    fn default() -> ProvidersConfig {
+        ProvidersConfig { private_addresses: true }
+    }
 }
 
 /// Who may read `/modules/servers/puqProxmoxKVM/lib/dns/dns.php` (S2.79-81, X41).
@@ -182,6 +201,7 @@ impl Default for Config {
             engine: EngineConfig::default(),
             authority: AuthorityConfig::default(),
             api: ApiConfig::default(),
+            providers: ProvidersConfig::default(),
             legacy: LegacyConfig::default(),
             orchestrator: Orchestrator::default(),
             plesk: PleskConfig::default(),
@@ -218,7 +238,7 @@ impl Default for EngineConfig {
 
 impl Default for ApiConfig {
     fn default() -> ApiConfig {
-        ApiConfig { calls_per_second: 0, body_bytes_max: 8 * 1024 * 1024 }
+        ApiConfig { calls_per_second: 0, body_bytes_max: 8 * 1024 * 1024, trusted_proxies: Vec::new() }
     }
 }
 

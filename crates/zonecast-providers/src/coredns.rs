@@ -203,7 +203,7 @@ pub fn capabilities() -> Capabilities {
 /// The serial CoreDNS answers with; an error is a sentence.
 async fn served_serial(url: &CoreDnsUrl, zone: &ZoneRef, wait: Duration) -> Result<Serial, String> {
     let place = url.authority();
-    let addresses = tokio::net::lookup_host(&place).await;
+    let addresses = crate::reach::lookup(&place).await;
     let mut addresses = addresses.map_err(|error| format!("{place} has no address: {error}"))?;
     let server = addresses.next().ok_or_else(|| format!("{place} has no address"))?;
     let left = zone.deadline.saturating_duration_since(std::time::Instant::now());

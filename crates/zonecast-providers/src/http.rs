@@ -65,8 +65,10 @@ impl Http {
         trust: &Trust,
         redactor: Redactor,
     ) -> Result<Http, String> {
+        crate::reach::refuse_literal(endpoint)?;
         let mut builder = Client::builder()
             .no_proxy()
+            .dns_resolver(std::sync::Arc::new(crate::reach::Resolver))
             .redirect(reqwest::redirect::Policy::none())
             .retry(reqwest::retry::never())
             .connect_timeout(CONNECT)

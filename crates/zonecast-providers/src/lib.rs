@@ -22,6 +22,7 @@ pub mod http;
 pub mod memory;
 pub mod ovh;
 pub mod powerdns;
+pub mod reach;
 pub mod redact;
 mod rest;
 pub mod rfc2136;

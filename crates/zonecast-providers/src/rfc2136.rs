@@ -120,7 +120,7 @@ impl Rfc2136 {
         let mut words = Vec::new();
         for server in &self.servers {
             let addresses =
-                match tokio::time::timeout_at(zone.deadline.into(), tokio::net::lookup_host(server)).await {
+                match tokio::time::timeout_at(zone.deadline.into(), crate::reach::lookup(server)).await {
                     Ok(Ok(addresses)) => addresses.collect::<Vec<SocketAddr>>(),
                     Ok(Err(error)) => {
                         words.push(format!("{server} has no address: {error}"));

@@ -4,7 +4,9 @@
 //! authority (names are served again as early as can be), then the API, then the workers, and only
 //! then `endpoints.json`, which tells everybody that the daemon is ready. Stopping goes the other way.
 
+mod descriptors;
 mod folder;
+mod http;
 
 use crate::api;
 use crate::app::App;
@@ -78,6 +80,7 @@ pub fn endpoints(data: &Path) -> Option<Endpoints> {
 
 /// Opens the store and everything that hangs on it, without starting anything.
 pub async fn open(config: Config) -> anyhow::Result<App> {
+    zonecast_providers::reach::public_only(!config.providers.private_addresses);
     folder::prepare(&config.data)?;
     let credentials = std::env::var_os("CREDENTIALS_DIRECTORY").map(std::path::PathBuf::from);
     let from_environment = std::env::var("ZONECAST_SECRET_KEY").ok();
@@ -86,6 +89,9 @@ pub async fn open(config: Config) -> anyhow::Result<App> {
         tracing::warn!(
             "secrets are sealed with secret.key in the data folder: whoever copies the folder has both"
         );
+    }
+    if config.store == "sqlite" {
+        folder::make_database(Path::new(&config.store_url()))?;
     }
     let store = Store::open(&config.store_url(), key).await.context("the store cannot be opened")?;
     let authority = Authority::open(Arc::new(EmbeddedStore::new(store.clone())))
@@ -103,6 +109,7 @@ impl Daemon {
     /// where another daemon has the data folder.
     pub async fn start(config: Config, roles: Roles) -> anyhow::Result<Daemon> {
         let lock = folder::take(&config.data)?;
+        descriptors::raise();
         // What a daemon that was killed left there speaks of nobody.
         let _ = fs::remove_file(config.data.join("endpoints.json"));
         let app = open(config).await?;
@@ -124,7 +131,7 @@ impl Daemon {
         }
         let answers_at = dns.as_ref().map_or(app.config.dns, |(server, _)| server.local_addr());
         let endpoints = Endpoints { http: format!("http://{address}"), dns: answers_at.to_string() };
-        write_atomically(&app.config.data.join("endpoints.json"), &serde_json::to_vec(&endpoints)?, 0o644)?;
+        write_atomically(&app.config.data.join("endpoints.json"), &serde_json::to_vec(&endpoints)?, 0o600)?;
         Ok(Daemon { app, endpoints, new_admin_key, dns, http, stop_http, _lock: lock })
     }
 
@@ -157,23 +164,15 @@ fn start_dns(app: &App) -> anyhow::Result<(Server, Notifier)> {
 
 async fn start_http(
     app: &App,
-    mut stopped: watch::Receiver<bool>,
+    stopped: watch::Receiver<bool>,
 ) -> anyhow::Result<(tokio::task::JoinHandle<()>, SocketAddr)> {
     let listener = tokio::net::TcpListener::bind(app.config.http)
         .await
         .with_context(|| format!("cannot listen at {}", app.config.http))?;
     let address = listener.local_addr()?;
     let routes = page::router(app.clone(), api::router(app.clone()));
-    let service = routes.into_make_service_with_connect_info::<SocketAddr>();
-    let task = tokio::spawn(async move {
-        let stop = async move {
-            let _ = stopped.wait_for(|stop| *stop).await;
-        };
-        if let Err(error) = axum::serve(listener, service).with_graceful_shutdown(stop).await {
-            tracing::error!(%error, "the API stopped");
-        }
-    });
-    Ok((task, address))
+    let bounds = http::Bounds { proxies: app.config.api.trusted_proxies.clone(), ..http::Bounds::default() };
+    Ok((tokio::spawn(http::serve(listener, routes, bounds, stopped)), address))
 }
 
 /// The admin key is made once; its text stands in `admin.key`, which may be deleted.

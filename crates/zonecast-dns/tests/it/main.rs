@@ -3,6 +3,7 @@
 
 mod answers;
 mod chains;
+mod crowds;
 mod harness;
 mod judges;
 mod lookups;

@@ -47,8 +47,9 @@ impl Files {
     }
 
     fn path(&self, zone: &ZoneRef) -> PathBuf {
-        // A slash in a label (RFC 2317) cannot stand in a file name.
-        self.directory.join(self.pattern.replace("{zone}", &zone.name.to_string().replace('/', "_")))
+        // A slash in a label (RFC 2317) cannot stand in a file name, and no two zones have the same one.
+        let name = zone.name.to_string().replace('%', "%25").replace('/', "%2F");
+        self.directory.join(self.pattern.replace("{zone}", &name))
     }
 
     /// The file as it is now.
@@ -398,4 +399,22 @@ fn turn_of(path: &Path) -> Arc<tokio::sync::Mutex<()>> {
     let mut turns = TURNS.lock().unwrap_or_else(PoisonError::into_inner);
     turns.retain(|_, turn| Arc::strong_count(turn) > 1);
     turns.entry(path.to_owned()).or_default().clone()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_two_zones_have_the_same_file() {
+        let files = Files::new("/zones", "", None).unwrap();
+        let names = ["0/26.2.0.192.in-addr.arpa", "0_26.2.0.192.in-addr.arpa", "0%2F26.2.0.192.in-addr.arpa"];
+        let path = |text: &&str| files.path(&ZoneRef::new(Name::parse(text).unwrap()));
+        let mut paths: Vec<PathBuf> = names.iter().map(path).collect();
+        assert_eq!(paths[0].file_name().unwrap(), "db.0%2F26.2.0.192.in-addr.arpa");
+        assert!(paths.iter().all(|path| path.parent() == Some(Path::new("/zones"))), "{paths:?}");
+        paths.sort();
+        paths.dedup();
+        assert_eq!(paths.len(), names.len(), "{paths:?}");
+    }
 }

@@ -31,7 +31,7 @@ impl Secondary {
 
     async fn addresses(&self, zone: &ZoneRef) -> Result<Vec<SocketAddr>, ProviderError> {
         let place = self.coredns.authority();
-        let found = tokio::net::lookup_host(&place).await;
+        let found = crate::reach::lookup(&place).await;
         let found = found.map_err(|error| {
             about(zone, ErrorClass::Transient, format!("{place} has no address: {error}"))
         })?;

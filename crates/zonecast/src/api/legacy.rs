@@ -79,7 +79,7 @@ fn chunk(rows: &[mapping::MappingView], nothing_yet: bool, is_last: bool) -> std
 }
 
 /// Who asks: the peer, or, behind proxies of ours, the last address that none of them added.
-fn client_of(peer: IpAddr, headers: &HeaderMap, proxies: &[Network]) -> IpAddr {
+pub(crate) fn client_of(peer: IpAddr, headers: &HeaderMap, proxies: &[Network]) -> IpAddr {
     let mut client = peer;
     let lines = headers.get_all("x-forwarded-for").iter().filter_map(|line| line.to_str().ok());
     let said: Vec<&str> = lines.flat_map(|line| line.split(',')).map(str::trim).collect();

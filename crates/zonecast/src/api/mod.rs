@@ -1,8 +1,9 @@
 //! The REST API: one file per resource, each handler a few lines over `service`.
 //!
-//! Nothing is decided here but how HTTP spells it. The layers, from the outside: a panic becomes a
-//! 500, every call is counted, the body is bounded, the gate lets in who has a key and a role, unknown
-//! query words are refused and a dry run gets its hands tied, an `Idempotency-Key` replays, and then the route. Whatever is wrong comes back as one
+//! Nothing is decided here but how HTTP spells it. The layers, from the outside: no cache keeps an
+//! answer, a panic becomes a 500, every call is counted, the body is bounded, the gate lets in who has a
+//! key and a role, unknown query words are refused and a dry run gets its hands tied, an
+//! `Idempotency-Key` replays, and then the route. Whatever is wrong comes back as one
 //! [`Problem`]; no framework error reaches a caller.
 
 mod audit;
@@ -16,7 +17,7 @@ mod hosts;
 mod idempotency;
 mod jobs;
 mod keys;
-mod legacy;
+pub(crate) mod legacy;
 mod names;
 mod openapi;
 mod pools;
@@ -33,6 +34,7 @@ use crate::app::App;
 use crate::problem::Problem;
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, Request, State};
+use axum::http::{HeaderValue, header};
 use axum::middleware::from_fn_with_state;
 use axum::response::{IntoResponse, Response};
 use reply::Refusal;
@@ -65,6 +67,7 @@ pub fn router(app: App) -> Router {
         .layer(DefaultBodyLimit::max(limit))
         .layer(axum::middleware::from_fn(health::count))
         .layer(tower_http::catch_panic::CatchPanicLayer::custom(panicked))
+        .layer(axum::middleware::map_response(as_it_is))
         .with_state(state)
 }
 
@@ -96,6 +99,14 @@ async fn no_route(state: State<ApiState>, request: Request) -> Response {
     }
     Refusal(Problem::new(404, "there is nothing at this path; GET /api/openapi.json lists every route"))
         .into_response()
+}
+
+/// Answers are what they say they are, and for nobody's cache.
+async fn as_it_is(mut response: Response) -> Response {
+    let headers = response.headers_mut();
+    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
+    response
 }
 
 async fn no_method() -> Refusal {

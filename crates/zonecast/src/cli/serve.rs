@@ -6,6 +6,7 @@ use super::failure::{Done, Failure};
 use super::output::Output;
 use crate::daemon::{Daemon, Roles};
 use clap::{Args, ValueEnum};
+use std::io::IsTerminal;
 use std::net::SocketAddr;
 use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;
@@ -51,7 +52,12 @@ pub async fn run(args: ServeArgs, global: &Global) -> Result<Done, Failure> {
     let out = Output::new(global.output, global.quiet);
     out.say(format!("API and page at {}, DNS at {}", daemon.endpoints.http, daemon.endpoints.dns));
     if let Some(key) = &daemon.new_admin_key {
-        out.say(format!("the admin key, shown once (also in {}):\n{key}", data.join("admin.key").display()));
+        let file = data.join("admin.key");
+        // Into a journal a secret would go for good.
+        match std::io::stdout().is_terminal() {
+            true => out.say(format!("the admin key, shown once (also in {}):\n{key}", file.display())),
+            false => out.say(format!("the admin key is in {}", file.display())),
+        }
     }
     let _ = sd_notify::notify(&[sd_notify::NotifyState::Ready]);
     until_told().await?;

@@ -9,8 +9,19 @@ use super::Endpoints;
 use anyhow::Context;
 use std::fs;
 use std::io::{Read, Seek, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
+
+/// What is kept in the folder.
+const OURS: [&str; 7] = [
+    "zonecast.db",
+    "zonecast.db-wal",
+    "zonecast.db-shm",
+    "secret.key",
+    "admin.key",
+    "endpoints.json",
+    "daemon.lock",
+];
 
 /// The folder's lock, held while this lives.
 #[derive(Debug)]
@@ -81,7 +92,8 @@ fn now_millis() -> i64 {
     since_1970.map_or(0, |time| time.as_millis() as i64)
 }
 
-/// Makes the folder where it is missing, for its owner only.
+/// Makes the folder where it is missing; it and what we keep in it are for their owner only, also where
+/// they were there before.
 pub(super) fn prepare(data: &Path) -> anyhow::Result<()> {
     if !data.is_dir() {
         fs::DirBuilder::new()
@@ -90,7 +102,34 @@ pub(super) fn prepare(data: &Path) -> anyhow::Result<()> {
             .create(data)
             .with_context(|| format!("cannot make the data folder {}", data.display()))?;
     }
+    // A folder that everybody may write into (/tmp) is nobody's to shut.
+    if fs::metadata(data)?.mode() & 0o1000 == 0 {
+        shut(data, 0o700);
+    }
+    for file in OURS {
+        shut(&data.join(file), 0o600);
+    }
     Ok(())
+}
+
+/// Makes an empty database that only its owner may read, where there is none; SQLite takes it as new, and
+/// makes its other files as readable as this one.
+pub(super) fn make_database(file: &Path) -> anyhow::Result<()> {
+    match fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(file) {
+        Err(error) if error.kind() != std::io::ErrorKind::AlreadyExists => {
+            Err(error).with_context(|| format!("cannot make {}", file.display()))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn shut(path: &Path, mode: u32) {
+    let Ok(known) = fs::metadata(path) else { return };
+    if known.mode() & 0o777 & !mode != 0
+        && let Err(error) = fs::set_permissions(path, fs::Permissions::from_mode(mode))
+    {
+        tracing::warn!(%error, "{} can be read by others, and this user may not change that", path.display());
+    }
 }
 
 /// Whoever reads the file sees the old or the new content, never half of it.

@@ -32,7 +32,10 @@ pub async fn form(fields: Fields) -> Shown {
 pub async fn enter(State(state): State<PageState>, request: Request) -> Shown {
     let fields = request.extensions().get::<Fields>().cloned().unwrap_or_default();
     let peer = request.extensions().get::<ConnectInfo<SocketAddr>>().map(|peer| peer.0.ip());
-    let address = peer.unwrap_or(IpAddr::V4(Ipv4Addr::LOCALHOST));
+    let peer = peer.unwrap_or(IpAddr::V4(Ipv4Addr::LOCALHOST));
+    // Behind a proxy everybody has its address; who is shut out is one of them.
+    let address =
+        crate::api::legacy::client_of(peer, request.headers(), &state.app.config.api.trusted_proxies);
     let next = next_of(&fields);
     let page = |error: String| LoginPage { shell: Shell::nobody("Log in"), next: next.clone(), error };
     if let Some(seconds) = state.failures.wait(address) {

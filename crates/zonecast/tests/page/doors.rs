@@ -2,6 +2,7 @@
 
 use crate::site::{AsForm, Site, send};
 use serde_json::json;
+use zonecast::config::Network;
 use zonecast::page;
 use zonecast::service::keys;
 
@@ -195,4 +196,33 @@ async fn a_role_holds_on_the_page_too_and_a_deleted_key_ends_its_sessions() {
     assert_eq!(operator.get("/").await.status, 303, "at once");
     let audit = site.api("GET", "audit?action=key.log_in", json!({})).await;
     assert_eq!(audit[0]["source"], "page");
+}
+
+/// E25: everybody behind a proxy has its address; who tried wrong keys is one of them.
+#[tokio::test(flavor = "multi_thread")]
+async fn wrong_keys_shut_out_one_person_behind_a_trusted_proxy() {
+    let proxy = || vec![Network::try_from("127.0.0.1".to_owned()).unwrap()];
+    let site = Site::open_with(|config| config.api.trusted_proxies = proxy()).await;
+    let log_in = async |from: &str, key: &str| {
+        let request = site.request("POST", "/login").header("x-forwarded-for", from);
+        send(request.form(&[("key", key), ("next", "/")])).await.status.as_u16()
+    };
+    for _ in 0..10 {
+        assert_eq!(log_in("192.0.2.1", "wrong").await, 401);
+    }
+    assert_eq!(log_in("192.0.2.1", &site.key).await, 429);
+    assert_eq!(log_in("192.0.2.2", &site.key).await, 303);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn answers_of_the_api_are_what_they_say_and_for_no_cache() {
+    let site = Site::open().await;
+    for (path, key) in
+        [("/api/v1/hosts", &site.key), ("/api/v1/hosts", &String::new()), ("/nothing", &site.key)]
+    {
+        let reply = send(site.request("GET", path).bearer_auth(key)).await;
+        let header = |name: &str| reply.headers.get(name).and_then(|value| value.to_str().ok());
+        assert_eq!(header("x-content-type-options"), Some("nosniff"), "{path}");
+        assert_eq!(header("cache-control"), Some("no-store"), "{path}");
+    }
 }

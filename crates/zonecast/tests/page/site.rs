@@ -52,12 +52,17 @@ pub struct Visitor<'a> {
 
 impl Site {
     pub async fn open() -> Site {
+        Site::open_with(|_| {}).await
+    }
+
+    pub async fn open_with(change: impl FnOnce(&mut Config)) -> Site {
         static TLS: Once = Once::new();
         TLS.call_once(|| drop(rustls::crypto::ring::default_provider().install_default()));
         let folder = tempfile::tempdir().unwrap();
         let nowhere = SocketAddr::from(([127, 0, 0, 1], 0));
-        let config =
+        let mut config =
             Config { data: folder.path().to_owned(), http: nowhere, dns: nowhere, ..Config::default() };
+        change(&mut config);
         let daemon = Daemon::start(config, Roles::default()).await.unwrap();
         let client = Client::builder().redirect(reqwest::redirect::Policy::none()).build().unwrap();
         Site {

@@ -3,6 +3,8 @@
 //! process, also with one that was killed.
 
 use crate::daemon::{Daemon, until_answer};
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::path::Path;
 use std::process::{Command, Output};
 use zonecast_testbed::dig;
 
@@ -12,6 +14,35 @@ fn second(first: &Daemon, arguments: &[&str]) -> Output {
     command.args(arguments).arg("--data").arg(first.folder());
     command.args(["--http", "127.0.0.1:0", "--dns", "127.0.0.1:0"]).env("NO_COLOR", "1");
     command.env_remove("ZONECAST_URL").env_remove("ZONECAST_KEY").output().expect("the second daemon ends")
+}
+
+/// E25: nobody but the owner reads what is in the folder, also where it was open before, and the admin key
+/// stands in its file and in no log.
+#[test]
+fn a_data_folder_is_its_owners_also_one_that_was_open_before() {
+    let mut daemon = Daemon::start();
+    let files =
+        ["zonecast.db", "zonecast.db-wal", "secret.key", "admin.key", "endpoints.json", "daemon.lock"];
+    let mode = |path: &Path| std::fs::metadata(path).map(|known| known.mode() & 0o777).unwrap_or_default();
+    let check = |daemon: &Daemon, when: &str| {
+        assert_eq!(mode(daemon.folder()), 0o700, "{when}");
+        for file in files {
+            assert_eq!(mode(&daemon.folder().join(file)), 0o600, "{when}: {file}");
+        }
+    };
+    check(&daemon, "a new folder");
+    let open = |path: &Path, mode: u32| {
+        std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).expect("it is ours");
+    };
+    daemon.kill();
+    open(daemon.folder(), 0o755);
+    for file in ["zonecast.db", "secret.key", "admin.key"] {
+        open(&daemon.folder().join(file), 0o644);
+    }
+    daemon.start_again();
+    check(&daemon, "a folder that was open");
+    let log = std::fs::read_to_string(daemon.folder().join("log")).expect("the log");
+    assert!(log.contains("admin.key") && !log.contains(&daemon.key), "a log is no terminal");
 }
 
 #[test]
