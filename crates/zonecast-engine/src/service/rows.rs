@@ -186,6 +186,8 @@ fn work_is_due(row: &mut KeyView, entry: &ZoneEntry, dirty: &NameProgress) {
     if entry.row.state == "parked" {
         row.state = "retrying".to_owned();
         row.last_error = entry.row.last_error.clone().or(row.last_error.take());
+        row.attempts = row.attempts.max(entry.row.waiting.failures);
+        row.next_attempt_at = (entry.row.waiting.until > 0).then(|| time(entry.row.waiting.until));
         return;
     }
     row.attempts = row.attempts.max(dirty.attempts);

@@ -13,7 +13,7 @@ pub struct StatusView {
     pub version: String,
     /// Hosts.
     pub hosts: i64,
-    /// Zones by state.
+    /// Zones by state; one that is `ok` itself counts under the state of its connection.
     pub zones: BTreeMap<String, usize>,
     /// Connections by state.
     pub connections: BTreeMap<String, usize>,
@@ -37,7 +37,12 @@ pub async fn status(app: &App) -> Result<StatusView, Problem> {
     let view = app.catalog.view();
     let mut zones = BTreeMap::new();
     for zone in view.zones.values() {
-        *zones.entry(zone.row.state.clone()).or_insert(0) += 1;
+        // A zone is well only where its connection is.
+        let state = match zone.row.state.as_str() {
+            "ok" => &zone.connection.row.state,
+            _ => &zone.row.state,
+        };
+        *zones.entry(state.clone()).or_insert(0) += 1;
     }
     let mut connections = BTreeMap::new();
     for connection in view.connections.values() {

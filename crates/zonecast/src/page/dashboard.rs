@@ -2,19 +2,40 @@
 
 use super::jobs::JobRow;
 use super::shell::Shell;
-use super::text::Badge;
+use super::text::{Badge, Label, moment};
 use super::trouble::TroubleRow;
 use super::visit::{Fields, Shown, Visit, show};
 use super::zones::back;
 use crate::service::jobs::{self, ListJobs};
+use crate::service::pause as pausing;
 use crate::service::status::{StatusView, status};
-use crate::service::view::ConnectionView;
-use crate::service::{connections, pause as pausing, trouble};
+use crate::service::trouble::{self, Cause};
 use askama::Template;
 use axum::response::Response;
 
 /// Failures shown.
 const SHOWN: usize = 10;
+
+/// One thing that is wrong, and what waits for it.
+struct CauseRow {
+    cause: Cause,
+    zone: Option<(i64, Label)>,
+    state: Badge,
+    since: Option<String>,
+    next: Option<String>,
+}
+
+impl From<Cause> for CauseRow {
+    fn from(cause: Cause) -> CauseRow {
+        CauseRow {
+            zone: cause.zone.as_ref().map(|(id, name)| (*id, Label::of(name))),
+            state: Badge::of(&cause.state),
+            since: cause.since.as_deref().map(moment),
+            next: cause.next.as_deref().map(moment),
+            cause,
+        }
+    }
+}
 
 #[derive(Template)]
 #[template(path = "dashboard.html")]
@@ -24,9 +45,10 @@ struct Dashboard {
     zones: usize,
     zones_well: usize,
     connections: usize,
+    connections_well: usize,
     /// Records in trouble: state and count.
     states: Vec<(Badge, i64, String)>,
-    ill: Vec<(ConnectionView, Badge)>,
+    causes: Vec<CauseRow>,
     failures: Vec<TroubleRow>,
     jobs: Vec<JobRow>,
 }
@@ -41,19 +63,18 @@ pub async fn show_page(visit: Visit) -> Shown {
     }
     failed.sort_by_key(|job| std::cmp::Reverse(job.id));
     failed.truncate(SHOWN);
-    let ill = connections::list(&visit).into_iter().filter(|connection| connection.state != "ok");
-    let ill = ill.map(|connection| {
-        let badge = Badge::of(&connection.state);
-        (connection, badge)
-    });
-    let states = status.trouble.iter().map(|(state, count)| (Badge::of(state), *count, state.clone()));
-    let failures = trouble::list(&visit, None, None, SHOWN).await?;
+    let causes = trouble::causes(&visit).await?;
+    let failures = trouble::list_beside(&visit, &causes, None, None, SHOWN).await?;
+    // What only waits for a cause above is said there, once.
+    let states = status.trouble.iter().filter(|(state, _)| causes.is_empty() || *state != "retrying");
+    let states = states.map(|(state, count)| (Badge::of(state), *count, state.clone()));
     show(&Dashboard {
         zones: status.zones.values().sum(),
         zones_well: status.zones.get("ok").copied().unwrap_or(0),
         connections: status.connections.values().sum(),
+        connections_well: status.connections.get("ok").copied().unwrap_or(0),
         states: states.collect(),
-        ill: ill.collect(),
+        causes: causes.into_iter().map(CauseRow::from).collect(),
         failures: failures.into_iter().map(TroubleRow::from).collect(),
         jobs: failed.iter().map(JobRow::from).collect(),
         shell: visit.shell("Dashboard", "dashboard").await?,

@@ -31,6 +31,8 @@ struct HostRow {
     addresses: Vec<String>,
     others: usize,
     state: Badge,
+    /// How many of its records are in each state.
+    records: Vec<Badge>,
     no_matching_zone: bool,
     changed: String,
 }
@@ -43,11 +45,26 @@ impl From<HostView> for HostRow {
             name: Label::new(&host.fqdn, &host.fqdn_unicode),
             addresses: host.addresses.into_iter().take(ADDRESSES_SHOWN).map(|address| address.ip).collect(),
             others,
-            state: Badge::of(&host.state),
+            // What an active host is worth is said by its records.
+            state: match host.state.as_str() {
+                "active" => Badge::plain("active"),
+                state => Badge::of(state),
+            },
+            records: counted(host.records.unwrap_or_default()),
             no_matching_zone: host.no_matching_zone,
             changed: moment(&host.updated_at),
         }
     }
+}
+
+/// Records by state, such as `3 served` and `1 retrying`.
+fn counted(records: Vec<KeyView>) -> Vec<Badge> {
+    let mut counts = std::collections::BTreeMap::new();
+    for record in records {
+        *counts.entry(record.state).or_insert(0) += 1;
+    }
+    let badge = |(state, count): (String, usize)| Badge::like(&state, format!("{count} {state}"));
+    counts.into_iter().map(badge).collect()
 }
 
 #[derive(Template)]
@@ -67,6 +84,7 @@ pub async fn list_page(visit: Visit, fields: Fields) -> Shown {
     let query = ListHosts {
         search: fields.given("search"),
         state: fields.given("state"),
+        records: true,
         limit: PAGE,
         cursor: fields.given("cursor"),
         ..ListHosts::default()

@@ -1,6 +1,7 @@
 //! Records that are not well, and removals that wait for approval.
 
 use super::shell::Shell;
+use super::standing::value_label;
 use super::text::{Badge, Label, moment};
 use super::visit::{Fields, Shown, Visit, show};
 use super::zones::provider_label;
@@ -18,6 +19,7 @@ pub struct TroubleRow {
     pub(super) name: Label,
     pub(super) plain_name: String,
     pub(super) rtype: String,
+    pub(super) values: Vec<Label>,
     pub(super) state: Badge,
     pub(super) error: Option<String>,
     pub(super) attempts: i64,
@@ -33,6 +35,7 @@ impl From<TroubleView> for TroubleRow {
             provider: Badge::plain(provider_label(&view.provider)),
             name: Label::of(&view.name),
             plain_name: super::text::encode(&view.name),
+            values: view.values.iter().map(|text| value_label(&view.rtype, text)).collect(),
             rtype: view.rtype,
             state: Badge::of(&view.state),
             error: view.last_error,

@@ -3,6 +3,7 @@
 use super::session::Flash;
 use super::shell::Shell;
 use super::text::{Badge, Label, moment};
+use super::trouble::TroubleRow;
 use super::visit::{Fields, Id, Refused, Shown, Visit, see_other, show};
 use crate::problem::Problem;
 use crate::service::plan::{self, PlanView};
@@ -16,6 +17,8 @@ use zonecast_providers::fields::{kind, kinds};
 
 /// Zones on one page.
 const PAGE: usize = 50;
+/// Records of ours shown on the page of a zone.
+const OURS_SHOWN: usize = 50;
 /// Differences counted on the page of a zone.
 const DRIFT_COUNTED: usize = 100;
 
@@ -118,6 +121,8 @@ struct ZonePage {
     connection_state: Badge,
     /// After a refusal, until somebody asks or the step is over.
     waits: bool,
+    /// Our records, the first of them.
+    records: Vec<TroubleRow>,
     settings: Vec<(String, String)>,
     policy: Vec<(&'static str, String)>,
     held: usize,
@@ -129,6 +134,7 @@ struct ZonePage {
 pub async fn show_zone(visit: Visit, Id(id): Id) -> Shown {
     let view = zones::get(&visit, id)?;
     let held = crate::service::trouble::held_in(&visit, id).await?;
+    let records = crate::service::trouble::in_zone(&visit, id, OURS_SHOWN).await?;
     let drifted = drift::list(&visit, Some(id), DRIFT_COUNTED, None).await?.items.len();
     show(&ZonePage {
         zone: ZoneRow::from(&view),
@@ -137,6 +143,7 @@ pub async fn show_zone(visit: Visit, Id(id): Id) -> Shown {
             || matches!(view.connection_state.as_str(), "open" | "probing" | "parked"),
         settings: settings(&view),
         policy: policy(&view),
+        records: records.into_iter().map(TroubleRow::from).collect(),
         held,
         drifted,
         tells_keys: dnssec::can_tell(&visit, id)?,
@@ -243,9 +250,9 @@ pub async fn pause(visit: Visit, Id(id): Id) -> Response {
 }
 
 /// Goes on.
-pub async fn resume(visit: Visit, Id(id): Id) -> Response {
+pub async fn resume(visit: Visit, Id(id): Id, fields: Fields) -> Response {
     let result = pausing::zone(&visit, &visit.caller, id, false).await;
-    visit.done(result.map(|zone| format!("{} goes on", zone.name_unicode)), &at(id))
+    visit.done(result.map(|zone| format!("{} goes on", zone.name_unicode)), &back(&fields, &at(id)))
 }
 
 /// Lets held removals go.

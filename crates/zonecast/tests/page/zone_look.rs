@@ -1,7 +1,9 @@
 //! What a zone's page tells beside its records: how its service signs it, and what others changed.
 
+use crate::daemon::PATIENCE;
 use crate::site::Site;
 use serde_json::json;
+use std::time::Instant;
 use zonecast_core::{Name, RecordType};
 use zonecast_store::DriftRow;
 use zonecast_testbed::{Backend, PowerDns};
@@ -64,4 +66,42 @@ async fn what_others_changed_is_listed() {
     assert_eq!((&told[0]["name"], &told[1]), (&json!("y.b.example"), &json!(null)), "{told}");
     let one = visitor.get("/drift?zone=2").await.text;
     assert!(!one.contains("x.a.example") && one.contains("y.b.example"));
+}
+
+/// D22: one line for what is wrong, with what waits for it and a button; not a line for each record.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_dashboard_shows_causes_and_not_symptoms() {
+    let server = PowerDns::start(Backend::Sqlite);
+    server.create_zone("down.test", "Native");
+    let site = Site::open().await;
+    let settings = json!({ "server_url": server.api_url(), "api_key": server.api_key() });
+    site.api("POST", "zones", json!({ "name": "down.test", "provider": "powerdns", "settings": settings }))
+        .await;
+    drop(server);
+    for n in 1..=3 {
+        let body = json!({ "fqdn": format!("vm-{n}.down.test"), "addresses": [format!("192.0.2.{n}")] });
+        site.api("POST", "hosts", body).await;
+    }
+    let end = Instant::now() + PATIENCE;
+    while site.api("GET", "connections/1", json!(null)).await["state"] == "ok" {
+        assert!(Instant::now() < end, "nobody noticed that it is down");
+    }
+    let visitor = site.log_in().await;
+    let page = visitor.get("/").await.text;
+    for part in [
+        "What is wrong",
+        "3 names of 3 hosts wait",
+        "cannot be reached",
+        "action=\"/zones/1/resume\"",
+        "Try now",
+    ] {
+        assert!(page.contains(part), "{part}: {page}");
+    }
+    assert!(!page.contains("/explain?name=vm-"), "no line for each record: {page}");
+    assert!(page.contains("<small>0 ok</small>"), "a zone is well only where its connection is: {page}");
+    let hosts = visitor.get("/hosts").await.text;
+    assert!(hosts.contains(">1 retrying<") && !hosts.contains("good\">active"), "{hosts}");
+    let zone = visitor.get("/zones/1").await.text;
+    assert!(zone.contains("Our records") && zone.contains(">Try now<"), "{zone}");
+    assert_eq!(visitor.post("/zones/1/resume", &[("back", "/")]).await.location(), "/");
 }
