@@ -3,12 +3,14 @@
 //!
 //! `ZONECAST_WRITE_DOCS=1 cargo test -p zonecast-providers --test docs` writes the table anew.
 
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use zonecast_core::{Capabilities, Guard, Ttl};
 use zonecast_providers::fields::{Kind, kinds};
 
 const TABLE: &str = "docs/providers/README.md";
+const GUIDE: &str = "docs/providers/adding-a-provider.md";
 
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
@@ -54,8 +56,38 @@ fn every_page_belongs_to_a_kind() {
     let known: Vec<&str> = kinds().iter().map(|kind| kind.docs).collect();
     for entry in std::fs::read_dir(root().join("docs/providers")).unwrap() {
         let page = format!("docs/providers/{}", entry.unwrap().file_name().to_string_lossy());
-        let about_all = [TABLE, "docs/providers/adding-a-provider.md"].contains(&&*page);
+        let about_all = [TABLE, GUIDE].contains(&&*page);
         assert!(about_all || known.contains(&&*page), "{page} is about no kind of provider");
+    }
+}
+
+/// The places that a new provider touches are those of the page, no more and no fewer: seen at one that
+/// has no other reason to be named anywhere.
+#[test]
+fn a_provider_is_named_in_the_places_of_the_page_and_nowhere_else() {
+    let page = read(GUIDE);
+    let rows = page.lines().filter_map(|line| line.strip_prefix("| `")?.split('`').next());
+    let places =
+        rows.filter(|place| place.contains('/') && !place.starts_with("rest/") || place.ends_with(".md"));
+    let listed: BTreeSet<String> = places.map(|place| place.replace("<service>", "gandi")).collect();
+    let mut named = BTreeSet::new();
+    for folder in ["crates", "docs", "CHANGELOG.md", "README.md", "ARCHITECTURE.md", "CONTRIBUTING.md"] {
+        names(&root().join(folder), "gandi", &mut named);
+    }
+    named.retain(|place| ![GUIDE, file!()].contains(&&**place));
+    assert_eq!(listed, named, "the places of {GUIDE}, and where the service is named");
+}
+
+fn names(path: &Path, service: &str, found: &mut BTreeSet<String>) {
+    if let Ok(entries) = std::fs::read_dir(path) {
+        let inner = entries.flatten().map(|entry| entry.path());
+        return inner.filter(|path| !path.ends_with("target")).for_each(|path| names(&path, service, found));
+    }
+    let said = std::fs::read(path)
+        .is_ok_and(|text| String::from_utf8_lossy(&text).to_ascii_lowercase().contains(service));
+    if said {
+        let place = path.strip_prefix(root()).unwrap_or(path);
+        found.insert(place.to_string_lossy().into_owned());
     }
 }
 
