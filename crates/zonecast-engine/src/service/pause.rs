@@ -44,12 +44,13 @@ pub async fn connection(
 ) -> Result<ConnectionView, Problem> {
     connections::get(app, id).await?;
     let state = if paused { "paused" } else { "ok" };
-    app.store.set_connection_state(id, state, None, 0, 0).await?;
+    // Before the state says that nothing waits.
     if !paused {
         let view = app.catalog.view();
         let zones = view.zones.values().filter(|zone| zone.row.connection_id == id);
         app.store.end_waits(&zones.map(|zone| zone.row.id).collect::<Vec<_>>()).await?;
     }
+    app.store.set_connection_state(id, state, None, 0, 0).await?;
     let action = if paused { "connection.pause" } else { "connection.resume" };
     done(app, caller, action, format!("connection:{id}")).await?;
     connections::get(app, id).await
@@ -60,10 +61,10 @@ pub async fn zone(app: &App, caller: &Caller, id: i64, paused: bool) -> Result<Z
     if entry(app, id)?.row.state == "deleting" {
         return Err(Problem::new(409, format!("zone {id} is being removed")));
     }
-    app.store.set_zone_state(id, if paused { "paused" } else { "ok" }, None).await?;
     if !paused {
         app.store.end_waits(&[id]).await?;
     }
+    app.store.set_zone_state(id, if paused { "paused" } else { "ok" }, None).await?;
     let action = if paused { "zone.pause" } else { "zone.resume" };
     done(app, caller, action, format!("zone:{id}")).await?;
     zones::get(app, id)
