@@ -43,7 +43,7 @@ pub use plan::{
     Because, Conflict, Hold, KeyPlan, KeyVerdict, NamePlan, NamePlanInput, Plan, Policy, ZonePlanInput,
     plan_name, plan_zone,
 };
-pub use record::{RRset, RecordData, RecordError, RecordType, Ttl};
+pub use record::{RRset, RecordData, RecordError, RecordType, Ttl, bare_names};
 pub use serial::Serial;
 pub use states::{ConnectionState, HostState, JobState, KeyState, ZoneState};
 pub use zone::{ConflictPolicy, ConnectionId, Zone, ZoneId};

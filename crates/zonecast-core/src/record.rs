@@ -14,10 +14,12 @@ mod read;
 mod rtype;
 mod service;
 mod txt;
+mod whole;
 mod wire;
 pub mod words;
 
 pub use rtype::RecordType;
+pub use whole::bare_names;
 
 use crate::name::{Name, NameError};
 use form::form;

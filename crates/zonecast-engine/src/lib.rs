@@ -8,6 +8,7 @@
 pub mod app;
 pub mod catalog;
 pub mod config;
+pub mod describe;
 pub mod embedded_store;
 pub mod problem;
 pub mod service;

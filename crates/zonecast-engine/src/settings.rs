@@ -9,103 +9,89 @@ pub mod stored;
 
 pub use domain::{DomainOptions, SoaWish};
 
-use serde::{Deserialize, Serialize};
+use crate::{describe, described, worded};
 use std::net::SocketAddr;
 use zonecast_core::Ttl;
 
-/// Policy of one zone.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
-#[serde(default, deny_unknown_fields)]
-pub struct ZoneSettings {
-    /// Where the zone is verified, `address:port`; empty means the provider's list, else its NS.
-    #[schema(value_type = Vec<String>)]
-    pub dns_servers: Vec<SocketAddr>,
-    /// TTL of records whose owner names none.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Option<u32>, maximum = 2147483647)]
-    pub ttl: Option<Ttl>,
-    /// The prefix of a classless reverse zone (RFC 2317).
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Option<String>)]
-    pub network: Option<ipnet::IpNet>,
-    /// A reverse zone that is delegated for one address: its apex may hold the PTR.
-    pub single_address: bool,
-    /// `all` writes every matching zone, `longest` only the deepest at this connection.
-    #[serde(rename = "match")]
-    pub matching: Matching,
-    /// What to do where values stand that we do not own.
-    pub forward_conflict: OnConflict,
-    /// The same for PTR at an address that a registered host holds.
-    #[serde(default = "OnConflict::take_over")]
-    pub reverse_conflict: OnConflict,
-    /// `owned` touches our values only; `full` makes all claims the whole zone but SOA and apex NS.
-    pub managed: Managed,
-    /// The zone is made at its provider where it is missing; off unless asked for (X31).
-    pub create_missing_zone: bool,
-    /// SOA and NS of the apex follow the domain of this name; else they stay as the provider has them.
-    pub manage_ns_soa: bool,
-    /// Most values that may be desired in this zone, where the service's plan has a limit (S4.62).
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub values_max: Option<u32>,
-    /// What to do about differences we did not make.
-    pub drift: OnDrift,
-    /// How long a change may take to be seen at the zone's servers, in seconds.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub verify_seconds: Option<u32>,
-    /// Set DNS records deletes and creates literally instead of changing in place.
-    pub delete_then_create: bool,
-}
-
-/// Which of several nested zones are written.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum Matching {
-    /// Every one.
-    #[default]
-    All,
-    /// The deepest at each connection.
-    Longest,
-}
-
-/// What to do where a neighbour's values stand.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum OnConflict {
-    /// Write nothing there and say so.
-    #[default]
-    Report,
-    /// Add ours to theirs.
-    Merge,
-    /// Replace theirs.
-    TakeOver,
-}
-
-impl OnConflict {
-    fn take_over() -> OnConflict {
-        OnConflict::TakeOver
+described! {
+    /// Policy of one zone.
+    pub struct ZoneSettings {
+        /// What people note about the zone; lists find it.
+        comment: Option<String> = None, "comment", "Comment", since "0.1";
+        /// Where the zone is verified, `address:port`; empty means the provider's list, else its NS.
+        dns_servers: Vec<SocketAddr> = Vec::new(), "dns_servers", "Name servers to verify at", since "0.1";
+        /// TTL in seconds of records whose owner names none.
+        ttl: Option<Ttl> = None, "ttl", "TTL", since "0.1";
+        /// The prefix of a classless reverse zone (RFC 2317, RFC 4183); a name such as 64/26 tells it.
+        network: Option<ipnet::IpNet> = None, "network", "Network", since "0.1";
+        /// A reverse zone that is delegated for one address: its apex may hold the PTR.
+        single_address: bool = false, "single_address", "Zone of one address", since "0.1";
+        /// Which of several nested zones are written.
+        matching: Matching = Matching::All, "match", "Nested zones", since "0.1";
+        /// What to do where values stand that we do not own.
+        forward_conflict: OnConflict = OnConflict::Report,
+            "forward_conflict", "Where values of others stand (forward)", since "0.1";
+        /// The same for PTR at an address that a registered host holds.
+        reverse_conflict: OnConflict = OnConflict::TakeOver,
+            "reverse_conflict", "Where values of others stand (reverse)", since "0.1";
+        /// How much of the zone is ours.
+        managed: Managed = Managed::Owned, "managed", "Managed", since "0.1";
+        /// The zone is made at its provider where it is missing.
+        create_missing_zone: bool = false, "create_missing_zone", "Make the zone where it is missing", since "0.1";
+        /// SOA and NS of the apex follow the domain of this name; else they stay as the provider has them.
+        manage_ns_soa: bool = false, "manage_ns_soa", "SOA and NS follow the domain", since "0.1";
+        /// Most values that may be desired in this zone, where the service's plan has a limit.
+        values_max: Option<u32> = None, "values_max", "Most values", since "0.1";
+        /// What to do about differences we did not make.
+        drift: OnDrift = OnDrift::Report,
+            "drift", "When somebody changes our records at the provider", since "0.1";
+        /// How many seconds a change may take to be seen at the zone's servers; 120 where nothing is said.
+        verify_seconds: Option<u32> = None, "verify_seconds", "Seconds until a change is seen", since "0.1";
+        /// Set DNS records deletes and creates literally instead of changing in place.
+        delete_then_create: bool = false, "delete_then_create", "Delete, then create", since "0.1";
     }
 }
 
-/// How much of the zone is ours.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum Managed {
-    /// The values we wrote or adopted.
-    #[default]
-    Owned,
-    /// Everything but SOA and apex NS.
-    Full,
+worded! {
+    /// Which of several nested zones are written.
+    pub enum Matching {
+        /// every matching zone
+        All = "all",
+        /// only the deepest at this connection
+        Longest = "longest",
+    }
 }
 
-/// What to do about drift.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum OnDrift {
-    /// Show it.
-    #[default]
-    Report,
-    /// Put it right.
-    Heal,
+worded! {
+    /// What to do where a neighbour's values stand.
+    pub enum OnConflict {
+        /// write nothing there and say so
+        Report = "report",
+        /// add ours to theirs
+        Merge = "merge",
+        /// replace theirs
+        TakeOver = "take_over",
+    }
+}
+
+worded! {
+    /// How much of the zone is ours.
+    pub enum Managed {
+        /// the values we wrote or adopted
+        Owned = "owned",
+        /// everything but SOA and apex NS: what nobody wants goes
+        Full = "full",
+    }
+}
+
+worded! {
+    /// What to do about drift.
+    pub enum OnDrift {
+        /// show it
+        Report = "report",
+        /// put it right
+        Heal = "heal",
+    }
 }
 
 impl ZoneSettings {

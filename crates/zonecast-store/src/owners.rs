@@ -43,6 +43,9 @@ bulk! {
         ON CONFLICT (zone_id, name_key, owner_kind, owner_id) DO NOTHING";
 }
 
+/// What the job of owners says that claim something and touch no zone.
+const NOWHERE: &str = "no configured zone holds it, so nothing is served";
+
 impl OwnerKind {
     pub(crate) fn code(self) -> i64 {
         match self {
@@ -408,6 +411,11 @@ impl<'a> Batch<'a> {
         let total = raise_names(tx, touched, &how, self.now).await?;
         if let (Some(id), Some(job)) = (job_id, &context.job) {
             let owner = if let [only] = stored.as_slice() { Some(only.owner) } else { None };
+            let anew = |write: &OwnerWrite| matches!(write.action, OwnerAction::Insert | OwnerAction::Touch);
+            let nowhere = total == 0
+                && stored.iter().any(|stored| anew(stored.write) && !stored.write.claims.is_empty());
+            let title = if nowhere { format!("{}: {NOWHERE}", job.title) } else { job.title.clone() };
+            let job = &NewJob { title, ..job.clone() };
             JobSeed { id, job, owner, total, held_open: false }.insert(tx, self.now).await?;
         }
         let audit = audit_line(&stored, self.writes.len(), context, total);

@@ -21,6 +21,8 @@ pub enum Status {
     Failed,
     /// Something else stands in the way; nothing of it was changed.
     Conflict,
+    /// Stored; no configured zone holds its name or one of its addresses, so nothing is served.
+    NoMatchingZone,
     /// No such server is registered.
     NotRegistered,
 }
@@ -83,7 +85,9 @@ impl Outcome {
         let rows = host.get("records").cloned().unwrap_or_else(|| json!([]));
         let records: Vec<RecordState> = serde_json::from_value(rows).unwrap_or_default();
         let conflict = records.iter().find(|record| record.state == "conflict");
+        let nowhere = host["no_matching_zone"] == json!(true) && host["state"] == "active";
         let status = match (status, conflict) {
+            (Status::Done | Status::Unchanged | Status::Pending, _) if nowhere => Status::NoMatchingZone,
             (Status::Done | Status::Partial | Status::Failed, Some(_)) => Status::Conflict,
             (status, _) => status,
         };
@@ -101,6 +105,7 @@ impl Outcome {
             Status::Partial => "some zones have it, the others are retried".to_owned(),
             Status::Failed => "stored; no zone has it yet, it is retried".to_owned(),
             Status::Conflict => "values of others stand in the way".to_owned(),
+            Status::NoMatchingZone => "stored; no configured zone holds it, so nothing is served".to_owned(),
             Status::NotRegistered => "not registered".to_owned(),
         };
         if !trouble.is_empty() {
@@ -141,5 +146,17 @@ mod tests {
         let states: Vec<_> = outcome.records.iter().map(|row| (row.state.as_str(), &row.values[0])).collect();
         assert_eq!(states, [("served", &"192.0.2.1".to_owned()), ("conflict", &"192.0.2.9".to_owned())]);
         assert!(!outcome.is_well());
+    }
+
+    /// Sample 5 (D21): nothing went wrong, and nothing is served.
+    #[test]
+    fn a_host_without_a_zone_is_not_well() {
+        let nowhere = json!({ "state": "active", "no_matching_zone": true });
+        for status in [Status::Done, Status::Unchanged, Status::Pending] {
+            let outcome = Outcome::of_host(&nowhere, None, status);
+            assert_eq!((outcome.status, outcome.is_well()), (Status::NoMatchingZone, false));
+        }
+        let going = json!({ "state": "deleting", "no_matching_zone": true });
+        assert!(Outcome::of_host(&going, None, Status::Done).is_well());
     }
 }

@@ -1,5 +1,7 @@
 //! The house is as ARCHITECTURE.md and CONTRIBUTING.md say: this is where they can be caught lying.
 
+#[path = "tidy/fields.rs"]
+mod fields;
 #[path = "tidy/requirements.rs"]
 mod requirements;
 

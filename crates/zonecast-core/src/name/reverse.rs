@@ -55,6 +55,31 @@ impl Name {
         Some(Ipv6Addr::from(value).into())
     }
 
+    /// Whether reverse names of addresses can lie at or below this name, by their own labels.
+    pub fn is_reverse_prefix(&self) -> bool {
+        let (rest, v4) = match (self.0.strip_prefix(b"arpa\0in-addr\0"), self.0.strip_prefix(b"arpa\0ip6\0"))
+        {
+            (Some(rest), _) => (rest, true),
+            (None, Some(rest)) => (rest, false),
+            (None, None) => return false,
+        };
+        let labels: Vec<&[u8]> =
+            rest.split_inclusive(|b| *b == 0).map(|label| &label[..label.len() - 1]).collect();
+        let octet = |label: &&[u8]| {
+            let plain = *label == b"0" || !label.starts_with(b"0");
+            plain
+                && label.iter().all(u8::is_ascii_digit)
+                && std::str::from_utf8(label).is_ok_and(|text| text.parse::<u8>().is_ok())
+        };
+        match v4 {
+            true => labels.len() <= 4 && labels.iter().all(octet),
+            false => {
+                labels.len() <= 32
+                    && labels.iter().all(|label| label.len() == 1 && label[0].is_ascii_hexdigit())
+            }
+        }
+    }
+
     /// Whether the name lies in `in-addr.arpa` or `ip6.arpa`.
     pub fn is_reverse(&self) -> bool {
         self.0.starts_with(b"arpa\0in-addr\0") || self.0.starts_with(b"arpa\0ip6\0")

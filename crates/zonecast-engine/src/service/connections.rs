@@ -73,7 +73,7 @@ fn new_row(body: &Value) -> Result<ConnectionRow, Problem> {
     let mut errors = Errors::default();
     let mut form = Form::body(body)?;
     let name = form.line("name", 100, &mut errors).value();
-    let provider = form.line("provider", 50, &mut errors).value();
+    let provider = form.parsed("provider", &mut errors, super::secrets::provider_word).value();
     let group = form.line("budget_group", 100, &mut errors).value();
     let settings = form.object("settings", &mut errors).value();
     form.finish(&mut errors);
@@ -154,7 +154,11 @@ pub async fn patch(
     if let Some(name) = form.line("name", 100, &mut errors).value() {
         row.name = name;
     }
-    if form.line("provider", 50, &mut errors).value().is_some_and(|provider| provider != row.provider) {
+    if form
+        .parsed("provider", &mut errors, super::secrets::provider_word)
+        .value()
+        .is_some_and(|provider| provider != row.provider)
+    {
         errors.add("/provider", "cannot be changed: add another connection");
     }
     if let Some(group) = form.line("budget_group", 100, &mut errors).value() {

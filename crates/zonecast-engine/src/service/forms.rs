@@ -309,7 +309,12 @@ fn values(rtype: RecordType, texts: &[String], errors: &mut Errors) -> Vec<Recor
             Ok(value) if values.contains(&value) => {
                 errors.add(format!("/values/{index}"), "is in the list twice");
             }
-            Ok(value) => values.push(value),
+            Ok(value) => {
+                values.push(value);
+                if let Some(words) = super::whole_names::wrong_value(rtype, text, None) {
+                    errors.add(format!("/values/{index}"), words);
+                }
+            }
             Err(error) => errors.add(format!("/values/{index}"), error.to_string()),
         }
     }
@@ -357,7 +362,7 @@ pub fn pool_over(mut form: Form<'_>, row: &mut PoolRow, errors: &mut Errors) {
     form.finish(errors);
 }
 
-fn parse_prefix(text: &str) -> Result<ipnet::IpNet, String> {
+pub(crate) fn parse_prefix(text: &str) -> Result<ipnet::IpNet, String> {
     let prefix: ipnet::IpNet = text
         .parse()
         .map_err(|_| format!("{text:?} is not a prefix such as 192.0.2.0/24 or 2001:db8::/48"))?;

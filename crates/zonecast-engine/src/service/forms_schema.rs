@@ -149,7 +149,8 @@ pub struct RecordPatchBody {
     pub zone_id: Option<i64>,
 }
 
-/// A zone: with the provider's fields, or with a connection's id.
+/// A zone: with the provider's fields, or with a connection's id; and its policy, whose description
+/// (`ZoneSettings::FIELDS`) the API puts in.
 #[derive(ToSchema)]
 #[schema(example = json!({"name": "example.com", "provider": "powerdns", "settings": {"server_url": "https://pdns.example.com:8081", "api_key": "..."}, "dns_servers": ["192.0.2.53:53"]}))]
 pub struct ZoneBody {
@@ -165,29 +166,6 @@ pub struct ZoneBody {
     pub connection_id: Option<i64>,
     /// The provider's own id of the zone.
     pub provider_zone_id: Option<String>,
-    /// Where it is verified, `address:port`.
-    pub dns_servers: Option<Vec<String>>,
-    /// TTL of records whose owner names none.
-    #[schema(minimum = 0, maximum = 2147483647)]
-    pub ttl: Option<u32>,
-    /// `all` or `longest`.
-    pub r#match: Option<String>,
-    /// The prefix of a classless reverse zone.
-    pub network: Option<String>,
-    /// A reverse zone delegated for one address.
-    pub single_address: Option<bool>,
-    /// `report`, `merge` or `take_over`.
-    pub forward_conflict: Option<String>,
-    /// `report`, `merge` or `take_over`.
-    pub reverse_conflict: Option<String>,
-    /// `owned` or `full`.
-    pub managed: Option<String>,
-    /// `report` or `heal`.
-    pub drift: Option<String>,
-    /// How long a change may take to be seen.
-    pub verify_seconds: Option<u32>,
-    /// Set DNS records deletes and creates literally.
-    pub delete_then_create: Option<bool>,
 }
 
 /// A connection.

@@ -126,6 +126,12 @@ fn new_write(view: &View, row: RecordRow) -> OwnerWrite {
 }
 
 fn check_zone(row: &RecordRow, view: &View, errors: &mut Errors) {
+    if let Some(words) = super::whole_names::wrong_name(&row.name, row.zone_id, view) {
+        if !errors.names("/name") {
+            errors.add("/name", words);
+        }
+        return;
+    }
     let Some(id) = row.zone_id else { return };
     match view.zone(id) {
         None => errors.add("/zone_id", format!("there is no zone {id}")),

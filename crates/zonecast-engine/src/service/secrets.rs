@@ -23,6 +23,14 @@ pub struct Stored<'a> {
     pub secrets: &'a BTreeMap<String, SecretString>,
 }
 
+/// A provider's kind as somebody wrote it, in any case.
+pub(super) fn provider_word(text: &str) -> Result<String, String> {
+    match text.trim() {
+        word if word.len() <= 50 && !word.chars().any(char::is_control) => Ok(word.to_ascii_lowercase()),
+        _ => Err("is not the name of a provider".to_owned()),
+    }
+}
+
 /// The kind of this name, or an error that names the field.
 pub fn known_kind(name: &str, errors: &mut Errors) -> Option<Kind> {
     let found = kind(name);

@@ -3,30 +3,13 @@
 use super::input::{Errors, Field, Form};
 use crate::settings::ZoneSettings;
 use ipnet::IpNet;
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 use std::net::{IpAddr, SocketAddr};
 use zonecast_core::Name;
 use zonecast_dns::{TsigAlgorithm, TsigKey};
 
 /// Fields of a provider's form that are the zone's and not the connection's.
 const ZONE_ID_FIELDS: &[&str] = &["zone_id", "hosted_zone_id"];
-/// The policy's fields, as [`ZoneSettings`] spells them.
-const POLICY: &[&str] = &[
-    "dns_servers",
-    "ttl",
-    "network",
-    "single_address",
-    "match",
-    "forward_conflict",
-    "reverse_conflict",
-    "managed",
-    "create_missing_zone",
-    "manage_ns_soa",
-    "values_max",
-    "drift",
-    "verify_seconds",
-    "delete_then_create",
-];
 /// What answers carry and a body may send back.
 const SHOWN: &[&str] = &[
     "id",
@@ -68,8 +51,8 @@ impl ZoneForm {
     /// Reads a body.
     pub fn read(mut form: Form<'_>, errors: &mut Errors) -> ZoneForm {
         let mut zone = ZoneForm {
-            name: form.parsed("name", errors, zone_name),
-            provider: form.line("provider", 50, errors),
+            name: form.parsed("name", errors, super::zone_names::parse),
+            provider: form.parsed("provider", errors, super::secrets::provider_word),
             connection_id: form.number("connection_id", 1..=i64::MAX, errors),
             provider_zone_id: form.line("provider_zone_id", 255, errors),
             settings: match form.object("settings", errors) {
@@ -78,11 +61,15 @@ impl ZoneForm {
             },
             policy: Map::new(),
         };
-        for field in POLICY {
-            match form.raw(field) {
-                Field::Is(value) => policy_field(field, value, &mut zone.policy, errors),
-                Field::Null => drop(zone.policy.insert((*field).to_owned(), Value::Null)),
-                Field::Absent => {}
+        for field in ZoneSettings::FIELDS {
+            let read = match form.raw(field.name) {
+                Field::Is(value) => field.read(value),
+                Field::Null => Ok(Value::Null),
+                Field::Absent => continue,
+            };
+            match read {
+                Ok(value) => drop(zone.policy.insert(field.name.to_owned(), value)),
+                Err(words) => errors.add(form.pointer(field.name), words),
             }
         }
         form.ignore(SHOWN);
@@ -120,44 +107,6 @@ impl ZoneForm {
 /// The name under which the provider's form holds the zone's own id, if it has one.
 pub fn zone_id_field(kind: &zonecast_providers::fields::Kind) -> Option<&'static str> {
     kind.fields.iter().map(|field| field.name).find(|name| ZONE_ID_FIELDS.contains(name))
-}
-
-fn zone_name(text: &str) -> Result<Name, String> {
-    let name = Name::parse(text).map_err(|error| error.to_string())?;
-    match name.is_root() || name.is_wildcard() {
-        true => Err(format!("{text:?} is not the name of a zone")),
-        false => Ok(name),
-    }
-}
-
-fn policy_field(field: &str, value: &Value, policy: &mut Map<String, Value>, errors: &mut Errors) {
-    let value = match (field, value) {
-        ("dns_servers", Value::Array(servers)) => Value::Array(servers.iter().map(with_port).collect()),
-        (_, value) => value.clone(),
-    };
-    let one = json!({ field: value });
-    match serde_json::from_value::<ZoneSettings>(one) {
-        Ok(_) => drop(policy.insert(field.to_owned(), value)),
-        Err(error) => errors.add(format!("/{field}"), policy_words(field, &error.to_string())),
-    }
-}
-
-/// `192.0.2.53` is `192.0.2.53:53`.
-fn with_port(server: &Value) -> Value {
-    match server.as_str().map(|text| text.trim_matches(['[', ']']).parse::<IpAddr>()) {
-        Some(Ok(ip)) => Value::String(SocketAddr::new(ip, 53).to_string()),
-        _ => server.clone(),
-    }
-}
-
-fn policy_words(field: &str, error: &str) -> String {
-    match field {
-        "dns_servers" => "must be a list of addresses with ports, such as \"192.0.2.53:53\"".to_owned(),
-        "ttl" => "must be a whole number from 0 to 2147483647".to_owned(),
-        "network" => "must be a prefix such as \"192.0.2.0/26\"".to_owned(),
-        "verify_seconds" => "must be a whole number of seconds".to_owned(),
-        _ => error.to_owned(),
-    }
 }
 
 /// The settings of a zone at the embedded authority, put over what it has.
@@ -271,6 +220,7 @@ fn texts_of<T: ToString>(items: &[T]) -> Value {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use serde_json::json;
 
     fn read(body: Value) -> (ZoneForm, Vec<String>) {
         let mut errors = Errors::default();

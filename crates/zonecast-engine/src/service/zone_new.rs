@@ -9,16 +9,16 @@ use super::view::ZoneView;
 use super::write::{add_once, audit, given_before};
 use super::zone_form::{ZoneForm, embedded_over};
 use super::zones::{self, EMBEDDED};
-use super::{Caller, Role};
+use super::{Caller, Role, zone_names};
 use crate::app::App;
-use crate::catalog::{ConnectionEntry, View, ZoneEntry};
+use crate::catalog::{ConnectionEntry, View};
 use crate::problem::Problem;
 use serde::Serialize;
 use serde_json::{Map, Value};
 use std::sync::Arc;
 use std::time::Instant;
 use utoipa::ToSchema;
-use zonecast_core::{Name, Zone, suggested_network};
+use zonecast_core::Name;
 use zonecast_providers::{Provider, ZoneRef};
 use zonecast_store::{ConnectionRow, Remember, StoreError, ZoneRow};
 
@@ -39,7 +39,11 @@ pub(super) fn draft(app: &App, caller: &Caller, body: &Value, view: &View) -> Re
     if !form.name.is_given() && !errors.names("/name") {
         errors.add("/name", "is missing");
     }
-    let policy = form.policy_over(&Map::new());
+    let mut policy = form.policy_over(&Map::new());
+    if let Field::Is(name) = &form.name {
+        zone_names::take_network(name, &mut policy);
+        zone_names::check_network(name, &policy, &mut errors);
+    }
     let connection = draft_connection(caller, &form, view, &mut errors)?;
     let mut embedded = None;
     if let (Some((row, _)), Field::Is(given)) = (&connection, &form.settings)
@@ -180,7 +184,7 @@ pub async fn create(app: &App, caller: &Caller, body: &Value) -> Result<ZoneView
     app.engine.wake();
     let zone = zones::entry(app, id)?;
     let plan = plan::of_new_zone(app, &view, &zone).await?;
-    Ok(with_conflicts(zones::get(app, id)?, &zone, &plan))
+    Ok(with_conflicts(zones::get(app, id)?, &plan))
 }
 
 /// What adding a zone would do, and how many keys would conflict, without adding it.
@@ -191,7 +195,7 @@ pub async fn plan_create(app: &App, caller: &Caller, body: &Value) -> Result<New
     let (view, zone) = view.with_zone(row, connection);
     let plan = plan::of_new_zone(app, &view, &zone).await?;
     let conflicts = plan.conflicts();
-    let notes = reverse_hint(&zone.zone).into_iter().collect();
+    let notes = zone_names::hint(&zone.zone).into_iter().collect();
     Ok(NewZonePlanView { conflicts, notes, plan: PlanView::of(vec![plan]) })
 }
 
@@ -208,34 +212,7 @@ pub struct NewZonePlanView {
     pub plan: PlanView,
 }
 
-/// A word about a reverse zone that no address would match as it is.
-fn reverse_hint(zone: &Zone) -> Option<String> {
-    let has_addresses = zone.network.is_some() || zone.single_address;
-    if has_addresses || !zone.name.is_reverse() {
-        return None;
-    }
-    if zone.name.reverse_address().is_some() {
-        return Some(
-            "this is the reverse name of one address: set single_address, and its PTR stands at the apex"
-                .to_owned(),
-        );
-    }
-    let label = zone.name.to_string();
-    let label = label.split('.').next().unwrap_or_default();
-    if label.bytes().all(|byte| byte.is_ascii_hexdigit()) {
-        return None;
-    }
-    let example = match suggested_network(&zone.name) {
-        Some(network) => format!("set network, here probably {network}"),
-        None => "set network to the prefix that was delegated to you, such as 192.0.2.0/26".to_owned(),
-    };
-    Some(format!(
-        "no address has its reverse name in this zone: for a classless delegation (RFC 2317, RFC 4183) {example}"
-    ))
-}
-
-fn with_conflicts(mut view: ZoneView, zone: &ZoneEntry, plan: &ZonePlanView) -> ZoneView {
-    view.notes.extend(reverse_hint(&zone.zone));
+fn with_conflicts(mut view: ZoneView, plan: &ZonePlanView) -> ZoneView {
     view.conflicts = plan.conflicts();
     let note = match (view.conflicts, &plan.error) {
         (Some(0), _) => None,

@@ -63,8 +63,16 @@ pub fn list(app: &App, query: &ListZones) -> Result<super::Page<ZoneView>, Probl
             && search.as_ref().is_none_or(|part| {
                 zone.row.name.to_string().contains(part.as_str())
                     || zone.row.name.unicode().contains(part.as_str())
+                    || zone
+                        .settings
+                        .comment
+                        .as_ref()
+                        .is_some_and(|comment| comment.to_lowercase().contains(part))
             })
-            && query.provider.as_ref().is_none_or(|kind| zone.connection.row.provider == *kind)
+            && query
+                .provider
+                .as_ref()
+                .is_none_or(|kind| zone.connection.row.provider.eq_ignore_ascii_case(kind))
             && query.connection_id.is_none_or(|id| zone.row.connection_id == id)
             && query.state.as_ref().is_none_or(|state| zone.row.state == *state)
     };
@@ -121,7 +129,7 @@ fn view_of(app: &App, zone: &ZoneEntry) -> ZoneView {
         updated_at: time(zone.row.updated_at),
         version: zone.row.version,
         conflicts: None,
-        notes: zone.notes.clone(),
+        notes: zone.notes.iter().cloned().chain(super::zone_names::hint(&zone.zone)).collect(),
     }
 }
 
@@ -155,6 +163,7 @@ pub async fn patch(
     refuse_moves(&form, &zone, &mut errors);
     let mut row = zone.row.clone();
     row.settings = form.policy_over(&row.settings);
+    super::zone_names::check_network(&row.name, &row.settings, &mut errors);
     form.provider_zone_id.over(&mut row.provider_zone_id);
     let mut connection = zone.connection.row.clone();
     let mut embedded = None;

@@ -164,7 +164,9 @@ async fn refresh_stale(view: &View, verified: &[Verified]) {
     }
     for (zone, names) in stale {
         let Some(zone) = view.zone(zone) else { continue };
-        if let (Ok(provider), true) = (&zone.connection.provider, names.len() <= 50) {
+        // Nobody is there to be told while its breaker is open.
+        let is_there = zone.connection.row.state == "ok";
+        if let (Ok(provider), true) = (&zone.connection.provider, is_there && names.len() <= 50) {
             provider.refresh(&zone.reference(Instant::now() + PATIENCE), &names).await;
         }
     }

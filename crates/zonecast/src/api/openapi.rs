@@ -4,9 +4,11 @@
 //! show a key, and the problems any call can meet.
 
 use super::ApiState;
+use crate::settings::ZoneSettings;
 use axum::Router;
 use serde_json::{Map, Value, json};
 use utoipa_swagger_ui::SwaggerUi;
+use zonecast_engine::describe;
 
 /// `/api/openapi.json` and `/api/docs`.
 pub fn routes(spec: Value) -> Router<ApiState> {
@@ -30,6 +32,9 @@ pub fn finish(spec: utoipa::openapi::OpenApi) -> Value {
     let schemas = &mut spec["components"]["schemas"];
     schemas["Problem"] = schema_of::<crate::problem::Problem>();
     schemas["FieldProblem"] = schema_of::<crate::problem::FieldProblem>();
+    if let Some(body) = schemas["ZoneBody"]["properties"].as_object_mut() {
+        body.extend(describe::properties(ZoneSettings::FIELDS, true));
+    }
     // In answers it stands among a zone's other fields; what a body may hold has a schema of its own.
     if let Some(settings) = schemas["ZoneSettings"].as_object_mut() {
         settings.remove("additionalProperties");

@@ -49,7 +49,7 @@ struct ZonesQuery {
     cursor: Option<String>,
     /// Exactly this name.
     name: Option<String>,
-    /// Part of the name.
+    /// Part of the name or of the comment.
     search: Option<String>,
     /// At this provider.
     provider: Option<String>,

@@ -58,7 +58,7 @@ pub async fn run(args: DoctorArgs, global: &Global) -> Result<Done, Failure> {
         findings.push(key(client).await);
         findings.push(zones(client).await);
         if let Some(name) = &name {
-            findings.push(registered(client, name).await);
+            findings.push(registered(client, name, config.orchestrator.dns.auto_register).await);
         }
     }
     let embedded = connect::endpoints(&config.data).and_then(|found| found.dns.parse().ok());
@@ -208,7 +208,7 @@ fn standing(step: &'static str, rows: &[Value]) -> Finding {
 }
 
 /// Whether anybody wants the name, in which state it is, and where its log is.
-async fn registered(client: &Client, name: &Name) -> Finding {
+async fn registered(client: &Client, name: &Name, by_itself: bool) -> Finding {
     let step = "registered";
     let wanted = match client.list(Call::get("dns/records")).await {
         Ok(rows) => rows,
@@ -220,6 +220,14 @@ async fn registered(client: &Client, name: &Name) -> Finding {
         .filter(|row| text_at(row, "/name") == text)
         .map(|row| format!("{} {}", text_at(row, "/record_type"), text_at(row, "/value")))
         .collect();
+    if values.is_empty() && !by_itself {
+        let message = format!("nobody wants {text}; auto_register = false: a host is synced by hand");
+        return warn(
+            step,
+            message,
+            "zonecast host sync NAME, or set [orchestrator.dns] auto_register = true",
+        );
+    }
     if values.is_empty() {
         let next = "register it: zonecast host add; zonecast explain NAME tells which zones it would go to";
         return fail(step, format!("nobody wants {text}"), next);

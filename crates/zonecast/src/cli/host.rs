@@ -51,12 +51,12 @@ enum HostCommand {
         #[arg(long)]
         take_over: bool,
     },
-    /// Take its records away, keep the host
+    /// Sync it no more by itself: its records stay; one that was never synced is not
     Disable {
         /// Id or name
         host: String,
     },
-    /// Make its records again
+    /// Sync it again
     Enable {
         /// Id or name
         host: String,

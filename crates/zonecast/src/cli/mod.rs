@@ -15,6 +15,7 @@ mod completions;
 mod config;
 mod connect;
 mod connection;
+mod described;
 mod doctor;
 mod domain;
 mod endpoint;

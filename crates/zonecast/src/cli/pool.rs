@@ -74,6 +74,7 @@ const POOL: Resource = Resource {
         ("NAMES", "/name_pattern"),
         ("PTR", "/ptr_pattern"),
         ("TTL", "/ttl"),
+        ("REVERSE ZONES", "/reverse_zones"),
     ],
     fields: &[
         ("ID", "/id"),

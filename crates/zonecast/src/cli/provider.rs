@@ -42,7 +42,11 @@ pub fn run(args: &ProviderArgs, global: &Global) -> Result<Done, Failure> {
             out.show(&all, |out| out.table(&["PROVIDER", "SETTINGS (* required)", "TYPES"], rows.collect()))?;
         }
         ProviderCommand::Show { kind } => {
-            let found = all.as_array().into_iter().flatten().find(|one| text_at(one, "/kind") == *kind);
+            let found = all
+                .as_array()
+                .into_iter()
+                .flatten()
+                .find(|one| text_at(one, "/kind").eq_ignore_ascii_case(kind));
             let one = found.ok_or_else(|| Failure::NotFound(format!("there is no provider {kind}")))?;
             let columns = [
                 ("SETTING", "/name"),

@@ -99,12 +99,16 @@ impl Resource {
         context.out.show(&data, |out| {
             let text = self.text(out, &data);
             let sentence = wait::sentence(answer, job.as_ref()).filter(|_| !out.is_quiet());
-            [text, sentence.unwrap_or_default()]
+            let nowhere = if wait::is_nowhere(&data) { wait::NOWHERE } else { "" };
+            [text, sentence.unwrap_or_default(), nowhere.to_owned()]
                 .into_iter()
                 .filter(|t| !t.is_empty())
                 .collect::<Vec<_>>()
                 .join("\n")
         })?;
+        if wait::is_nowhere(&data) {
+            return Ok(Done::Partial);
+        }
         Ok(job.as_ref().map_or(Done::Ok, wait::verdict))
     }
 

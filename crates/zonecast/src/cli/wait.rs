@@ -10,6 +10,9 @@ use std::time::{Duration, Instant};
 /// How long a command without a daemon stays to do its own work, if nothing else was said.
 const OWN_WORK: Duration = Duration::from_secs(30);
 
+/// How long a key that calls too often waits: what the API says in `Retry-After`.
+const RATE_LIMITED: Duration = Duration::from_secs(1);
+
 /// Watches the answer's job if `--wait` was given, or if this very process does the work.
 /// Gives the job as last seen, or nothing where nobody waits.
 pub async fn follow(context: &Context, answer: &Answer) -> Result<Option<Value>, Failure> {
@@ -47,9 +50,16 @@ pub async fn watch(
     let end = Instant::now() + limit;
     let mut pause = Duration::from_millis(10);
     loop {
-        let job = client.send(Call::get(format!("jobs/{id}"))).await?.data;
-        seen(&job);
         let left = end.saturating_duration_since(Instant::now());
+        let job = match client.send(Call::get(format!("jobs/{id}"))).await {
+            // Our own questions were too many: the job is not the worse for it.
+            Err(ClientError::Problem(problem)) if problem.status == 429 && !left.is_zero() => {
+                tokio::time::sleep(RATE_LIMITED.min(left)).await;
+                continue;
+            }
+            job => job?.data,
+        };
+        seen(&job);
         if is_over(&job) || left.is_zero() {
             return Ok(job);
         }
@@ -74,6 +84,15 @@ pub fn verdict(job: &Value) -> Done {
         _ => Done::Failed,
     }
 }
+
+/// Whether an owner was stored that no zone holds: nothing went wrong, and nothing is served.
+pub fn is_nowhere(data: &Value) -> bool {
+    data["no_matching_zone"] == Value::Bool(true) && data["state"] == "active"
+}
+
+/// What there is to tell of one.
+pub const NOWHERE: &str =
+    "no configured zone holds it, so nothing is served: zonecast explain NAME, zonecast zone add";
 
 /// The sentence for a job that a person did not, or not long enough, wait for.
 pub fn sentence(answer: &Answer, job: Option<&Value>) -> Option<String> {

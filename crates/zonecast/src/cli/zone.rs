@@ -1,11 +1,13 @@
 //! `zonecast zone`: zones, each at one provider.
 
 use super::connect::Context;
+use super::described::PolicyArgs;
 use super::failure::{Done, Failure};
 use super::output::text_at;
 use super::resource::Resource;
 use super::secrets::SettingArgs;
 use crate::client::Call;
+use crate::settings::ZoneSettings;
 use axum::http::Method;
 use clap::{Args, Subcommand, ValueEnum};
 use serde_json::{Map, Value, json};
@@ -113,38 +115,21 @@ struct AddArgs {
     /// An account that is there already, by id or name
     #[arg(long, conflicts_with = "provider")]
     connection: Option<String>,
-    /// A name server to verify at, address:port (may be repeated)
-    #[arg(long = "dns-server", value_name = "ADDRESS:PORT")]
-    dns_servers: Vec<String>,
-    /// Settings and secrets of the provider, and of the zone (ttl, managed, match, drift ...)
     #[command(flatten)]
     settings: SettingArgs,
+    #[command(flatten)]
+    policy: PolicyArgs,
 }
 
 #[derive(Args)]
 struct SetArgs {
     /// Id or name
     zone: String,
-    /// A name server to verify at (may be repeated); these replace all
-    #[arg(long = "dns-server", value_name = "ADDRESS:PORT")]
-    dns_servers: Vec<String>,
     #[command(flatten)]
     settings: SettingArgs,
+    #[command(flatten)]
+    policy: PolicyArgs,
 }
-
-/// What is said about the zone itself; all other settings are its provider's.
-const POLICY: &[&str] = &[
-    "ttl",
-    "network",
-    "single_address",
-    "match",
-    "forward_conflict",
-    "reverse_conflict",
-    "managed",
-    "drift",
-    "verify_seconds",
-    "delete_then_create",
-];
 
 /// Zones, also for those who look one up.
 pub const ZONE: Resource = Resource {
@@ -164,6 +149,7 @@ pub const ZONE: Resource = Resource {
         ("ZONE", "/name"),
         ("PROVIDER", "/provider"),
         ("CONNECTION", "/connection"),
+        ("COMMENT", "/comment"),
         ("DNS SERVERS", "/dns_servers"),
         ("SETTINGS", "/settings"),
         ("NOTES", "/notes"),
@@ -270,26 +256,30 @@ async fn add_body(args: &AddArgs, context: &Context) -> Result<Value, Failure> {
         let id = super::connection::CONNECTION.find(context, connection).await?;
         body.insert("connection_id".to_owned(), json!(id));
     }
-    settings(&mut body, &args.settings, &args.dns_servers)?;
+    settings(&mut body, &args.settings, args.policy.0.clone())?;
     Ok(Value::Object(body))
 }
 
-fn settings(body: &mut Map<String, Value>, args: &SettingArgs, servers: &[String]) -> Result<(), Failure> {
-    let (policy, settings): (Map<_, _>, Map<_, _>) =
-        args.read()?.into_iter().partition(|(key, _)| POLICY.contains(&key.as_str()));
+/// A policy's field may be given by `--set` too; all other settings are the provider's.
+fn settings(
+    body: &mut Map<String, Value>,
+    args: &SettingArgs,
+    policy: Map<String, Value>,
+) -> Result<(), Failure> {
+    let is_policy = |key: &String| ZoneSettings::FIELDS.iter().any(|field| field.name == key);
+    let (set, settings): (Map<_, _>, Map<_, _>) =
+        args.read()?.into_iter().partition(|(key, _)| is_policy(key));
+    body.extend(set);
     body.extend(policy);
     if !settings.is_empty() {
         body.insert("settings".to_owned(), Value::Object(settings));
-    }
-    if !servers.is_empty() {
-        body.insert("dns_servers".to_owned(), json!(servers));
     }
     Ok(())
 }
 
 async fn set(context: &Context, args: SetArgs) -> Result<Done, Failure> {
     let mut body = Map::new();
-    settings(&mut body, &args.settings, &args.dns_servers)?;
+    settings(&mut body, &args.settings, args.policy.0.clone())?;
     if body.is_empty() {
         return Err(Failure::Usage("nothing to change was given".to_owned()));
     }

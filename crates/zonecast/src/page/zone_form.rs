@@ -14,9 +14,11 @@ use crate::service::secrets::KEEP;
 use crate::service::view::ZoneView;
 use crate::service::zones::{self, EMBEDDED};
 use crate::service::{Expected, connections, zone_new};
+use crate::settings::ZoneSettings;
 use askama::Template;
 use axum::http::StatusCode;
 use serde_json::{Map, Value, json};
+use zonecast_engine::describe;
 use zonecast_providers::fields::{Field, Kind, kind, kinds};
 
 #[derive(Template)]
@@ -220,37 +222,31 @@ pub fn value_of(field: &Field, given: Option<&Fields>, stored: &Map<String, Valu
 }
 
 fn policy_inputs(value: impl Fn(&str) -> String) -> Vec<Input> {
-    let choice = |name: &str, label: &str, options: &[(&str, &str)]| {
-        let options = options.iter().map(|(value, label)| ((*value).to_owned(), (*label).to_owned()));
-        Input::select(name, label, &value(name), options.collect())
+    ZoneSettings::FIELDS.iter().map(|field| described(field, &value(field.name))).collect()
+}
+
+/// The field of a form that a description asks for.
+fn described(field: &describe::Field, value: &str) -> Input {
+    let (name, label) = (field.name, field.label);
+    let select = |options| {
+        let chosen = if value.is_empty() { field.default_text() } else { value.to_owned() };
+        Input::select(name, label, &chosen, options)
     };
-    vec![
-        Input::text("dns_servers", "Name servers to verify at", value("dns_servers"))
-            .hint("192.0.2.53:53")
-            .help("addresses, with a space between; empty: those the provider names"),
-        Input::text("ttl", "TTL", value("ttl"))
-            .hint("default")
-            .help("in seconds, for records without their own"),
-        choice(
-            "forward_conflict",
-            "Where values of others stand (forward)",
-            &[
-                ("report", "report: write nothing there"),
-                ("merge", "merge: add ours"),
-                ("take_over", "take over: replace theirs"),
-            ],
-        ),
-        choice(
-            "reverse_conflict",
-            "Where values of others stand (reverse)",
-            &[("take_over", "take over: replace theirs"), ("report", "report: write nothing there")],
-        ),
-        choice(
-            "drift",
-            "When somebody changes our records at the provider",
-            &[("report", "report it"), ("heal", "heal it")],
-        ),
-    ]
+    let input = match field.kind {
+        describe::Kind::Flag => {
+            select(vec![("false".to_owned(), "no".to_owned()), ("true".to_owned(), "yes".to_owned())])
+        }
+        describe::Kind::Choice(words) => {
+            let options = words.iter().map(|(word, means)| ((*word).to_owned(), format!("{word}: {means}")));
+            select(options.collect())
+        }
+        describe::Kind::Servers => Input::text(name, label, value).hint("192.0.2.53:53"),
+        describe::Kind::Prefix => Input::text(name, label, value).hint("192.0.2.0/26"),
+        describe::Kind::Number { .. } | describe::Kind::Line { .. } => {
+            Input::text(name, label, value).hint("default")
+        }
+    };
+    input.help(field.meaning)
 }
 
 /// The body of the API's `POST /zones` that this form stands for.
@@ -275,12 +271,14 @@ fn new_body(fields: &Fields) -> Value {
     Value::Object(body)
 }
 
+/// What a form says of the policy; what it does not show stays as it is.
 fn policy_body(fields: &Fields, body: &mut Map<String, Value>) {
-    let servers = fields.get("dns_servers").split([' ', ',', '\n', '\t']).filter(|server| !server.is_empty());
-    body.insert("dns_servers".to_owned(), servers.collect());
-    body.insert("ttl".to_owned(), number(fields.get("ttl")));
-    for name in ["forward_conflict", "reverse_conflict", "drift"] {
-        body.insert(name.to_owned(), fields.given(name).map_or(Value::Null, Value::from));
+    for field in ZoneSettings::FIELDS {
+        if fields.iter().any(|(sent, _)| sent == field.name) {
+            let value = field.of_text(fields.get(field.name));
+            let default = value == (field.default)();
+            body.insert(field.name.to_owned(), if default { Value::Null } else { value });
+        }
     }
 }
 
@@ -394,15 +392,7 @@ async fn edit_form(
 
 /// The policy as texts, as the form's fields hold them.
 fn stored_policy(view: &ZoneView) -> Map<String, Value> {
-    let servers: Vec<String> = view.policy.dns_servers.iter().map(ToString::to_string).collect();
-    let mut policy = Map::new();
-    policy.insert("dns_servers".to_owned(), servers.join(" ").into());
-    policy.insert(
-        "ttl".to_owned(),
-        view.policy.ttl.map(|ttl| ttl.seconds().to_string()).unwrap_or_default().into(),
-    );
-    policy.insert("forward_conflict".to_owned(), json!(view.policy.forward_conflict));
-    policy.insert("reverse_conflict".to_owned(), json!(view.policy.reverse_conflict));
-    policy.insert("drift".to_owned(), json!(view.policy.drift));
-    policy
+    let stored = json!(view.policy);
+    let text = |field: &describe::Field| field.text_of(&stored[field.name]).into();
+    ZoneSettings::FIELDS.iter().map(|field| (field.name.to_owned(), text(field))).collect()
 }

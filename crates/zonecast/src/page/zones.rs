@@ -11,8 +11,10 @@ use crate::service::view::{TestView, ZoneView};
 use crate::service::zone_file::{self, ZoneRecordView};
 use crate::service::zones::{self, ListZones};
 use crate::service::{Expected, dnssec, drift, pause as pausing, zone_work};
+use crate::settings::ZoneSettings;
 use askama::Template;
 use axum::response::Response;
+use zonecast_engine::describe;
 use zonecast_providers::fields::{kind, kinds};
 
 /// Zones on one page.
@@ -171,22 +173,12 @@ fn settings(view: &ZoneView) -> Vec<(String, String)> {
 }
 
 fn policy(view: &ZoneView) -> Vec<(&'static str, String)> {
-    let word = |value: serde_json::Value| value.as_str().unwrap_or_default().replace('_', " ");
-    let policy = &view.policy;
-    let servers: Vec<String> = policy.dns_servers.iter().map(ToString::to_string).collect();
-    let servers =
-        if servers.is_empty() { "as the provider names them".to_owned() } else { servers.join(", ") };
-    let mut rows = vec![
-        ("Name servers to verify at", servers),
-        ("TTL", policy.ttl.map_or_else(|| "default".to_owned(), |ttl| format!("{} s", ttl.seconds()))),
-        ("Values of others, forward", word(serde_json::json!(policy.forward_conflict))),
-        ("Values of others, reverse", word(serde_json::json!(policy.reverse_conflict))),
-        ("Drift", word(serde_json::json!(policy.drift))),
-        ("Managed", word(serde_json::json!(policy.managed))),
-    ];
-    if let Some(network) = policy.network {
-        rows.push(("Network", network.to_string()));
-    }
+    let stored = serde_json::json!(view.policy);
+    let row = |field: &describe::Field| {
+        let text = field.text_of(&stored[field.name]).replace('_', " ");
+        (field.label, if text.is_empty() { "default".to_owned() } else { text })
+    };
+    let mut rows: Vec<_> = ZoneSettings::FIELDS.iter().map(row).collect();
     if let Some(serial) = view.serial {
         rows.push(("Serial", serial.to_string()));
     }

@@ -10,6 +10,7 @@ mod dry_run;
 mod forms;
 mod hosts;
 mod legacy;
+mod names;
 mod policy;
 mod zones;
 

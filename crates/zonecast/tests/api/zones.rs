@@ -258,7 +258,8 @@ async fn a_reverse_zone_that_no_address_matches_says_what_is_missing() {
     let host = json!({"fqdn": "vm.example.com", "addresses": ["192.0.2.10"]});
     site.post("hosts", host).await.data();
     for (name, hint) in [
-        ("0-63.2.0.192.in-addr.arpa", "probably 192.0.2.0/26"),
+        ("0-63.2.0.192.in-addr.arpa", "its network is 192.0.2.0/26"),
+        ("300.2.0.192.in-addr.arpa", "no address has its reverse name"),
         ("customer.2.0.192.in-addr.arpa", "such as 192.0.2.0/26"),
         ("10.2.0.192.in-addr.arpa", "single_address"),
     ] {

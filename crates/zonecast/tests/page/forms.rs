@@ -44,6 +44,10 @@ async fn the_fields_follow_the_type_with_and_without_script() {
         }
     }
     assert!(form.contains("webserver-allow-from"), "S2.32, X43: what pdns.conf needs");
+    for field in zonecast::settings::ZoneSettings::FIELDS {
+        assert!(form.contains(&format!("name=\"{}\"", field.name)), "{}", field.name);
+        assert!(form.contains(field.label), "{}", field.label);
+    }
 }
 
 /// S2.65-71: a secret goes in by a form and is in no page afterwards, whatever happens.

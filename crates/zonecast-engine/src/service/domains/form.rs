@@ -4,6 +4,7 @@ use super::claims::IN_PARENT;
 use super::template;
 use crate::service::forms::texts;
 use crate::service::input::{Errors, Field, Form, kind};
+use crate::service::whole_names::wrong_value;
 use crate::settings::Managed;
 use crate::settings::{DomainOptions, SoaWish};
 use serde_json::{Map, Value};
@@ -263,7 +264,12 @@ fn record(mut form: Form<'_>, apex: Option<&Name>, errors: &mut Errors) -> Optio
     let mut values = Vec::with_capacity(texts.len());
     for (index, text) in texts.iter().enumerate() {
         match RecordData::parse(rtype, text) {
-            Ok(value) => values.push(value),
+            Ok(value) => {
+                values.push(value);
+                if let Some(words) = wrong_value(rtype, text, apex) {
+                    errors.add(format!("{at}values/{index}"), words);
+                }
+            }
             Err(error) => errors.add(format!("{at}values/{index}"), error.to_string()),
         }
     }
