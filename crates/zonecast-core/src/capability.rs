@@ -1,6 +1,6 @@
 //! What a service can hold, as data. The planner fits desired sets to it before anything is sent.
 
-use crate::record::{RRset, RecordType, Ttl};
+use crate::record::{RRset, RecordData, RecordType, Ttl};
 use serde::Serialize;
 
 /// What a provider can hold and how it wants to be written to. Shown by `provider list`.
@@ -30,6 +30,9 @@ pub struct Capabilities {
     pub zones: bool,
     /// Whether it tells DS and DNSKEY of a zone it signs.
     pub dnssec: bool,
+    /// Whether it keeps where a TXT value is cut into character-strings. Where not, every value is
+    /// compared and written as [`RecordData::uncut`], on both sides.
+    pub text_cut: bool,
 }
 
 /// What stands between our read and our write.
@@ -60,6 +63,7 @@ impl Capabilities {
             calls_per_second: None,
             zones: true,
             dnssec: false,
+            text_cut: true,
         }
     }
 
@@ -67,6 +71,11 @@ impl Capabilities {
     pub fn clamp(&self, ttl: Ttl) -> Ttl {
         let seconds = ttl.seconds().clamp(self.ttl_seconds_min, self.ttl_seconds_max);
         Ttl::from_seconds(seconds).unwrap_or(Ttl::MAX)
+    }
+
+    /// The value as the service will hold it.
+    pub fn fit(&self, value: &RecordData) -> RecordData {
+        if self.text_cut { value.clone() } else { value.uncut() }
     }
 
     /// `Err` names why the service cannot hold this set; a set is refused whole, never cut.

@@ -158,8 +158,11 @@ fn set_of(
     let of_type = || wanted(claims, verdicts).filter(|claim| claim.rtype() == rtype);
     let asked = of_type().map(ttl_of).min().unwrap_or(Ttl::DEFAULT);
     let ttl = capabilities.clamp(asked);
-    let note = (ttl != asked).then(|| format!("TTL {asked} is asked for, this provider keeps {ttl}"));
-    let values: Vec<RecordData> = of_type().map(|claim| claim.data.clone()).collect();
+    let mut note = (ttl != asked).then(|| format!("TTL {asked} is asked for, this provider keeps {ttl}"));
+    let values: Vec<RecordData> = of_type().map(|claim| capabilities.fit(&claim.data)).collect();
+    if of_type().zip(&values).any(|(claim, value)| claim.data != *value) {
+        note.get_or_insert_with(|| "this provider does not keep where a text is cut".to_owned());
+    }
     (RRset::new(name.clone(), rtype, ttl, values), note)
 }
 

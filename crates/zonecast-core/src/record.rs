@@ -2,8 +2,8 @@
 //!
 //! [`RecordData`] is kept in canonical wire form (RFC 4034 section 6.2: names uncompressed and in
 //! lower case), so equality and order are those of bytes for every type, known or not (RFC 3597).
-//! A TXT value is **one logical text**: how it is cut into strings of 255 bytes is the wire's
-//! business, so two services that cut differently still hold the same value.
+//! A TXT value is **a list of character-strings**: where a text is cut is part of the value. A plain text of
+//! any length is taken and cut every 255 bytes; [`RecordData::uncut`] is for services that keep no cut.
 //! What each type is made of stands in one table ([`form`]); text and wire form go by it everywhere: API,
 //! command line, zone files, providers.
 
@@ -25,7 +25,7 @@ use crate::name::{Name, NameError};
 use form::form;
 use std::fmt::{self, Write as _};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
-use txt::{cut_text, join_text, parse_quoted, quote};
+use txt::{cut_text, join_text, quote};
 use words::{Fault, Token};
 
 /// Seconds a resolver may keep an answer, 0 to 2^31 - 1 (RFC 2181 section 8).
@@ -161,9 +161,6 @@ impl RecordData {
         let canonical = match rtype {
             RecordType::A if wire.len() == 4 => wire.to_vec(),
             RecordType::AAAA if wire.len() == 16 => wire.to_vec(),
-            RecordType::TXT | RecordType::SPF => {
-                cut_text(&join_text(wire).ok_or_else(|| bad("strings are cut short"))?)
-            }
             _ if rtype.is_single_name() => match Name::from_wire(wire) {
                 Ok((name, used)) if used == wire.len() => name.to_wire(),
                 _ => return Err(bad("not one name")),
@@ -187,7 +184,8 @@ impl RecordData {
     }
 
     /// Reads presentation form. Names may lack the final dot and are absolute all the same; a TXT
-    /// value that does not begin with a quote is taken whole, spaces and all.
+    /// value that does not begin with a quote is taken whole, spaces and all ([`RecordData::meant`] tells
+    /// where escapes in it were resolved).
     pub fn parse(rtype: RecordType, text: &str) -> Result<RecordData, RecordError> {
         let text = text.trim();
         let bad = |reason: String| RecordError::BadValue { rtype, text: text.to_owned(), reason };
@@ -207,12 +205,9 @@ impl RecordData {
                 Ok(name) => Ok(Self::single_name(rtype, &name)),
                 Err(error) => Err(bad(error.to_string())),
             },
-            RecordType::TXT | RecordType::SPF if !text.starts_with('"') => {
-                Ok(RecordData { rtype, wire: cut_text(text.as_bytes()).into() })
-            }
             RecordType::TXT | RecordType::SPF => {
-                let joined = parse_quoted(text).ok_or_else(|| bad("a quote is not closed".into()))?;
-                Ok(RecordData { rtype, wire: cut_text(&joined).into() })
+                let wire = txt::read(text).map_err(bad)?;
+                Self::from_wire(rtype, &wire).map_err(|error| bad(error.reason()))
             }
             _ => Self::parse_words(rtype, text),
         }
@@ -260,7 +255,27 @@ impl RecordData {
         one.then(|| Name::from_wire(&self.wire).ok().map(|(name, _)| name)).flatten()
     }
 
-    /// The whole text of a TXT value.
+    /// A note for the person who gave this text for a TXT value: it has escapes of zone files and no
+    /// quotes, and was read as what they mean.
+    pub fn meant(rtype: RecordType, text: &str) -> Option<String> {
+        let text = text.trim();
+        let is_text = matches!(rtype, RecordType::TXT | RecordType::SPF);
+        let meant =
+            txt::meant(text).filter(|_| is_text && !text.starts_with('"') && !text.starts_with("\\#"))?;
+        let meant = String::from_utf8_lossy(&meant);
+        Some(format!("{text} has escapes of a zone file and no quotes: it was read as {meant}"))
+    }
+
+    /// The same value with its text cut every 255 bytes, whatever it was cut into: what a service holds
+    /// that keeps no cut. Values without text are as they were.
+    pub fn uncut(&self) -> RecordData {
+        match self.as_text() {
+            Some(text) => RecordData { rtype: self.rtype, wire: cut_text(&text).into() },
+            None => self.clone(),
+        }
+    }
+
+    /// The whole text of a TXT value, all strings joined.
     pub fn as_text(&self) -> Option<Vec<u8>> {
         matches!(self.rtype, RecordType::TXT | RecordType::SPF).then(|| join_text(&self.wire)).flatten()
     }
@@ -268,13 +283,6 @@ impl RecordData {
     /// Presentation form as zone files and most services want it: names with their final dot, TXT
     /// as quoted strings of at most 255 bytes.
     pub fn to_zonefile(&self) -> String {
-        if let Some(text) = self.as_text() {
-            let strings: Vec<String> = match text.len() {
-                0 => vec!["\"\"".into()],
-                _ => text.chunks(255).map(quote).collect(),
-            };
-            return strings.join(" ");
-        }
         let printed = form(self.rtype).and_then(|fields| print::print(fields, &self.wire));
         printed.unwrap_or_else(|| self.to_generic())
     }
@@ -291,12 +299,13 @@ impl RecordData {
         text
     }
 
-    /// As people and the API see it: names without the final dot, TXT as one quoted text.
+    /// As people and the API see it: names without the final dot, TXT as one quoted text unless it is cut
+    /// otherwise than every 255 bytes.
     pub fn to_text(&self) -> String {
         if let Some(name) = self.as_name() {
             return name.to_string();
         }
-        if let Some(text) = self.as_text() {
+        if let Some(text) = self.as_text().filter(|text| *self.wire == *cut_text(text)) {
             return quote(&text);
         }
         let text = self.to_zonefile();
@@ -368,7 +377,10 @@ mod tests {
             ("CAA", "0 issue \"letsencrypt.org\"", "0 issue \"letsencrypt.org\""),
             ("TXT", "\"v=spf1 -all\"", "\"v=spf1 -all\""),
             ("TXT", "v=spf1 -all", "\"v=spf1 -all\""),
-            ("TXT", "\"a\" \"b\"", "\"ab\""),
+            ("TXT", "\"a\" \"b\"", "\"a\" \"b\""),
+            ("TXT", "\"\" \"b\"\"c\" d", "\"\" \"b\" \"c\" \"d\""),
+            ("TXT", "v=DMARC1\\; p=none", "\"v=DMARC1; p=none\""),
+            ("TXT", "C:\\temp", "\"C:\\\\temp\""),
             ("TXT", "\"say \\\"hi\\\" \\\\ \\195\"", "\"say \\\"hi\\\" \\\\ \\195\""),
             ("TXT", "\"\"", "\"\""),
             ("TYPE65280", "\\# 3 0A0b0C", "\\# 3 0A0B0C"),
@@ -395,12 +407,22 @@ mod tests {
     }
 
     #[test]
-    fn a_long_text_is_one_value_however_it_was_cut() {
+    fn a_text_is_cut_for_the_user_and_a_cut_is_part_of_the_value() {
         let long = "x".repeat(600);
         let whole = RecordData::text(long.as_bytes());
+        let plain = RecordData::parse(RecordType::TXT, &long).unwrap();
+        assert_eq!((plain.wire().len(), plain), (603, whole.clone()));
+        assert_eq!(RecordData::parse(RecordType::TXT, &whole.to_text()).unwrap(), whole);
         let cut = RecordData::parse(RecordType::TXT, &format!("\"{}\" \"{}\"", &long[..100], &long[100..]));
-        assert_eq!(cut.unwrap(), whole);
-        assert_eq!(whole.as_text().unwrap().len(), 600);
+        let cut = cut.unwrap();
+        assert_eq!((cut.wire().len(), cut.wire()[0]), (603, 100));
+        assert_eq!((cut == whole, cut.uncut() == whole, cut.as_text()), (false, true, whole.as_text()));
+        assert!(
+            RecordData::meant(RecordType::TXT, "v=DMARC1\\; p=none").unwrap().contains("v=DMARC1; p=none")
+        );
+        for plain in ["v=DMARC1; p=none", "C:\\temp\\x", "\"v=DMARC1\\; p=none\"", "a"] {
+            assert_eq!(RecordData::meant(RecordType::TXT, plain), None, "{plain}");
+        }
     }
 
     #[test]

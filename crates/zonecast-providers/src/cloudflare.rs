@@ -434,5 +434,6 @@ pub fn capabilities() -> Capabilities {
         calls_per_second: Some(4.0),
         zones: true,
         dnssec: true,
+        text_cut: false,
     }
 }

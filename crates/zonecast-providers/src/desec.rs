@@ -340,5 +340,6 @@ pub fn capabilities(minimum_ttl: u32) -> Capabilities {
         calls_per_second: Some(0.25),
         zones: true,
         dnssec: true,
+        text_cut: true,
     }
 }

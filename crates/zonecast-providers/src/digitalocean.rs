@@ -266,5 +266,6 @@ pub fn capabilities() -> Capabilities {
         calls_per_second: Some(1.3),
         zones: true,
         dnssec: false,
+        text_cut: false,
     }
 }

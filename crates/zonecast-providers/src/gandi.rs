@@ -349,5 +349,6 @@ pub fn capabilities() -> Capabilities {
         // It makes zones, but does not delete them.
         zones: true,
         dnssec: false,
+        text_cut: true,
     }
 }

@@ -434,5 +434,6 @@ pub fn capabilities() -> Capabilities {
         calls_per_second: Some(1.0),
         zones: false,
         dnssec: false,
+        text_cut: false,
     }
 }

@@ -288,6 +288,7 @@ pub fn capabilities() -> Capabilities {
         write_concurrency: 1,
         zones: false,
         dnssec: false,
+        text_cut: false,
         ..Capabilities::unlimited()
     }
 }

@@ -398,5 +398,6 @@ pub fn capabilities() -> Capabilities {
         calls_per_second: Some(1.0),
         zones: true,
         dnssec: false,
+        text_cut: true,
     }
 }

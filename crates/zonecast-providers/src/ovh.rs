@@ -416,5 +416,6 @@ pub fn capabilities() -> Capabilities {
         calls_per_second: Some(4.0),
         zones: false,
         dnssec: false,
+        text_cut: true,
     }
 }

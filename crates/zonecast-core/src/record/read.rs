@@ -196,24 +196,25 @@ pub(super) fn unescaped(text: &str) -> Result<Vec<u8>, String> {
     let mut out = Vec::with_capacity(text.len());
     let mut bytes = text.bytes();
     while let Some(byte) = bytes.next() {
-        if byte != b'\\' {
-            out.push(byte);
-            continue;
+        match byte {
+            b'\\' => out.push(escape(&mut bytes).ok_or_else(|| format!("a bad escape in {text:?}"))?),
+            other => out.push(other),
         }
-        let bad = || format!("a bad escape in {text:?}");
-        let first = bytes.next().ok_or_else(bad)?;
-        if !first.is_ascii_digit() {
-            out.push(first);
-            continue;
-        }
-        let digits = [Some(first), bytes.next(), bytes.next()];
-        let value = digits.into_iter().try_fold(0u16, |value, digit| {
-            let digit = digit.filter(u8::is_ascii_digit)?;
-            Some(value * 10 + u16::from(digit - b'0'))
-        });
-        out.push(value.and_then(|value| u8::try_from(value).ok()).ok_or_else(bad)?);
     }
     Ok(out)
+}
+
+/// What stands behind a backslash: three digits, or a sign for itself.
+pub(super) fn escape(bytes: &mut impl Iterator<Item = u8>) -> Option<u8> {
+    let first = bytes.next()?;
+    if !first.is_ascii_digit() {
+        return Some(first);
+    }
+    let value = [Some(first), bytes.next(), bytes.next()].into_iter().try_fold(0u16, |value, digit| {
+        let digit = digit.filter(u8::is_ascii_digit)?;
+        Some(value * 10 + u16::from(digit - b'0'))
+    });
+    value.and_then(|value| u8::try_from(value).ok())
 }
 
 /// RFC 3597: `\# length hex`.

@@ -1,8 +1,10 @@
-//! The strings of a TXT record: on the wire cut into pieces of 255 bytes, in text quoted and escaped.
+//! The strings of a TXT record: on the wire each with its length, in text quoted and escaped. Where a text
+//! is cut is part of the value (RFC 1035 section 3.3.14, RFC 6763 section 6).
 
+use super::read::{escape, unescaped};
 use std::fmt::Write as _;
 
-/// Cuts a text into character-strings of 255 bytes; an empty text is one empty string.
+/// Cuts a text that nobody cut into character-strings of 255 bytes; an empty text is one empty string.
 pub(super) fn cut_text(text: &[u8]) -> Vec<u8> {
     if text.is_empty() {
         return vec![0];
@@ -25,29 +27,61 @@ pub(super) fn join_text(wire: &[u8]) -> Option<Vec<u8>> {
     (!wire.is_empty()).then_some(text)
 }
 
-/// Reads one or more quoted strings as one text.
-pub(super) fn parse_quoted(text: &str) -> Option<Vec<u8>> {
-    let mut out = Vec::with_capacity(text.len());
-    let mut bytes = text.bytes();
-    let mut inside = false;
-    while let Some(byte) = bytes.next() {
-        match (inside, byte) {
-            (_, b'"') => inside = !inside,
-            (_, b'\\') => {
-                let first = bytes.next()?;
-                if !first.is_ascii_digit() {
-                    out.push(first);
-                    continue;
-                }
-                let digits = [first, bytes.next()?, bytes.next()?];
-                let value = std::str::from_utf8(&digits).ok()?.parse::<u8>().ok()?;
-                out.push(value);
-            }
-            (false, b' ' | b'\t') => {}
-            (_, other) => out.push(other),
+/// Reads what a person or a service gives as the value of a TXT record. Quoted strings are what they are,
+/// each cut only where it has more than 255 bytes; anything else is one text, spaces and all.
+pub(super) fn read(text: &str) -> Result<Vec<u8>, String> {
+    match text.starts_with('"') {
+        true => {
+            Ok(strings(text).ok_or("a quote is not closed")?.iter().flat_map(|part| cut_text(part)).collect())
+        }
+        false => Ok(cut_text(&meant(text).unwrap_or_else(|| text.as_bytes().to_vec()))),
+    }
+}
+
+/// The text that escapes of zone files in it mean (`v=DMARC1\\; p=none`): they were copied without the
+/// quotes. `None` where there is none that nobody writes for its own sake.
+pub(super) fn meant(text: &str) -> Option<Vec<u8>> {
+    let (mut rest, mut escaped) = (text.as_bytes(), false);
+    while let Some((byte, tail)) = rest.split_first() {
+        if *byte == b'\\' {
+            let number = tail.get(..3).is_some_and(|digits| digits.iter().all(u8::is_ascii_digit));
+            escaped |= number || matches!(tail.first(), Some(b';' | b'"'));
+            rest = tail.get(1..).unwrap_or_default();
+        } else {
+            rest = tail;
         }
     }
-    (!inside).then_some(out)
+    escaped.then(|| unescaped(text).ok()).flatten()
+}
+
+/// Quoted strings, and words between them.
+fn strings(text: &str) -> Option<Vec<Vec<u8>>> {
+    let mut all: Vec<Vec<u8>> = Vec::new();
+    let mut bytes = text.bytes();
+    let (mut quoted, mut fresh) = (false, true);
+    while let Some(byte) = bytes.next() {
+        if byte == b'"' {
+            quoted = !quoted;
+            fresh = !quoted;
+            if quoted {
+                all.push(Vec::new());
+            }
+            continue;
+        }
+        if !quoted && matches!(byte, b' ' | b'\t') {
+            fresh = true;
+            continue;
+        }
+        if std::mem::take(&mut fresh) {
+            all.push(Vec::new());
+        }
+        let string = all.last_mut()?;
+        match byte {
+            b'\\' => string.push(escape(&mut bytes)?),
+            other => string.push(other),
+        }
+    }
+    (!quoted).then_some(all)
 }
 
 pub(super) fn quote(text: &[u8]) -> String {

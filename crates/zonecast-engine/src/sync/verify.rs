@@ -60,7 +60,8 @@ async fn round(inner: &Arc<Inner>) -> Result<Duration, StoreError> {
         let (view, servers) = (&view, servers.get(&key.zone_id));
         async move {
             let zone = view.zone(key.zone_id)?;
-            let finding = look(servers.map_or(&[][..], Vec::as_slice), &key).await;
+            let uncut = zone.connection.provider.as_ref().is_ok_and(|known| !known.capabilities().text_cut);
+            let finding = look(servers.map_or(&[][..], Vec::as_slice), &key, uncut).await;
             Some(verdict(zone, key, finding, now))
         }
     });
@@ -105,7 +106,9 @@ pub(super) async fn servers_of_zone(inner: &Inner, zone: &ZoneEntry) -> Vec<Sock
     found
 }
 
-async fn look(servers: &[SocketAddr], key: &KeyRow) -> Finding {
+/// `uncut`: where the service cuts texts is its own business.
+async fn look(servers: &[SocketAddr], key: &KeyRow, uncut: bool) -> Finding {
+    let is = |seen: &RecordData, value: &RecordData| seen == value || uncut && seen.uncut() == *value;
     let asked = servers.iter().map(|server| async move {
         let options = QueryOptions { timeout: PATIENCE, ..QueryOptions::default() };
         let answer = query(*server, &key.name, key.rtype, options).await.ok()?;
@@ -113,7 +116,9 @@ async fn look(servers: &[SocketAddr], key: &KeyRow) -> Finding {
             true => answer.rrset(&key.name, key.rtype),
             false => Some(glue(&answer, key)?),
         };
-        Some(key.applied.iter().all(|value| there.is_some_and(|set| set.values.binary_search(value).is_ok())))
+        let held =
+            |value: &RecordData| there.is_some_and(|set| set.values.iter().any(|seen| is(seen, value)));
+        Some(key.applied.iter().all(held))
     });
     let answers = futures_util::future::join_all(asked).await;
     let said: Vec<bool> = answers.into_iter().flatten().collect();
@@ -192,6 +197,6 @@ mod tests {
             verified_at: None,
             updated_at: 0,
         };
-        assert_eq!(look(&[], &key).await, Finding::Unreachable);
+        assert_eq!(look(&[], &key, false).await, Finding::Unreachable);
     }
 }

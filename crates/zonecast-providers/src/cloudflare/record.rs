@@ -68,7 +68,7 @@ pub(super) fn observed(
         set.ttl = set.ttl.min(ttl);
         // Mail routing makes records that the API refuses to change.
         let locked = record.meta.as_ref().is_some_and(|meta| meta["read_only"] == true);
-        match text_of(&record).and_then(|text| RecordData::parse(rtype, &text).ok()) {
+        match text_of(&record).and_then(|text| Some(RecordData::parse(rtype, &text).ok()?.uncut())) {
             Some(data) if !locked => {
                 let raw = serde_json::to_string(&handle).ok().map(Into::into);
                 set.values.push(ObservedValue { data, raw, disabled: false });

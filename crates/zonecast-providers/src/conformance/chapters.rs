@@ -34,6 +34,7 @@ chapters![
     neighbours_stay,
     foreign_values_keep_their_spelling,
     long_and_odd_texts,
+    texts_cut_by_hand,
     wildcard,
     national_names,
     apex,
@@ -176,6 +177,21 @@ async fn long_and_odd_texts(stage: &dyn Stage) {
     ])
     .await;
     play.becomes_what_can_be(&[text("long.story.test", &long[1..])]).await;
+}
+
+/// Where a text is cut is part of its value (RFC 6763: two strings are two keys), whoever wrote it. A
+/// service that cannot keep it says so, and nobody sees a difference there for ever.
+async fn texts_cut_by_hand(stage: &dyn Stage) {
+    let mut play = Play::begin(stage, ZONE).await;
+    let texts = |values: &[&str]| set("cut.story.test", RecordType::TXT, values);
+    let two = "\"path=/\" \"v=1\"";
+    play.becomes(&[texts(&[two])]).await;
+    play.becomes(&[texts(&["\"path=/v=1\""])]).await;
+    play.becomes(&[texts(&["\"path=\" \"/v=1\"", two, "\"other\""])]).await;
+    play.becomes(&[]).await;
+    play.foreign("cut.story.test", RecordType::TXT, TTL, &[two]).await;
+    play.becomes(&[texts(&[two])]).await;
+    play.becomes(&[texts(&[two, "\"ours\""])]).await;
 }
 
 /// `*` is a label like any other, and answers for names nobody wrote.

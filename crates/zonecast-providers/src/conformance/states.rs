@@ -43,7 +43,7 @@ impl<'a> Play<'a> {
         let seen = self.read().await;
         let changes = self.steps(&seen, wanted);
         let outcomes = self.apply(&seen, &changes).await;
-        let mut held = wanted.to_vec();
+        let mut held = self.fit(wanted);
         for (change, outcome) in changes.iter().zip(&outcomes) {
             match outcome {
                 Outcome::Failed(error) if error.class == ErrorClass::Unsupported => {
@@ -69,12 +69,15 @@ impl<'a> Play<'a> {
     /// The zone is exactly this, whoever looks.
     pub(super) async fn is(&mut self, wanted: &[RRset]) {
         self.touches(wanted);
-        let mut wanted: Vec<RRset> = wanted.to_vec();
+        let mut wanted = self.fit(wanted);
         wanted.sort_by(|a, b| (&a.name, a.rtype).cmp(&(&b.name, b.rtype)));
-        let served = self.stage.zone(&self.zone.name).await;
+        let served = self.fit(&self.stage.zone(&self.zone.name).await);
         same(&served, &wanted, "the zone as transferred");
         for set in &wanted {
-            let found = self.stage.ask(&self.zone.name, &set.name, set.rtype).await;
+            let found = match self.stage.ask(&self.zone.name, &set.name, set.rtype).await {
+                Looked::Found(found) => Looked::Found(self.fit(&[found]).remove(0)),
+                other => other,
+            };
             assert_eq!(found, Looked::Found(set.clone()), "asked for {} {}", set.name, set.rtype);
         }
         let seen = self.read().await;
@@ -90,6 +93,16 @@ impl<'a> Play<'a> {
     pub(super) async fn read(&self) -> Observed {
         let read = self.stage.provider().read(&self.zone, &self.names).await;
         read.unwrap_or_else(|error| panic!("reading {}: {error}", self.zone.name))
+    }
+
+    /// The sets as the service can hold them.
+    fn fit(&self, sets: &[RRset]) -> Vec<RRset> {
+        let limits = self.stage.provider().capabilities();
+        let fit = |set: &RRset| {
+            let values = set.values.iter().map(|value| limits.fit(value)).collect();
+            RRset::new(set.name.clone(), set.rtype, set.ttl, values)
+        };
+        sets.iter().map(fit).collect()
     }
 
     fn touches(&mut self, wanted: &[RRset]) {
@@ -117,6 +130,7 @@ impl<'a> Play<'a> {
 
     /// The simplest planner there is: whole sets, nothing of anybody else's to spare.
     fn steps(&self, seen: &Observed, wanted: &[RRset]) -> Vec<Change> {
+        let wanted = &self.fit(wanted);
         let now: Vec<RRset> = plain(seen).into_iter().filter(|set| !self.is_vital(set)).collect();
         let same_key = |a: &RRset, b: &RRset| a.name == b.name && a.rtype == b.rtype;
         let mut steps = Vec::new();

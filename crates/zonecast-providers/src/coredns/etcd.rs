@@ -185,6 +185,7 @@ pub fn capabilities() -> Capabilities {
         settle_seconds: 1,
         write_concurrency: 4,
         zones: true,
+        text_cut: false,
         ..Capabilities::unlimited()
     }
 }

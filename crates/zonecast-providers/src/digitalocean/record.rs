@@ -96,7 +96,7 @@ fn data_of(zone: &ZoneRef, rtype: RecordType, record: &Record) -> Option<RecordD
         }
         _ => data.to_owned(),
     };
-    RecordData::parse(rtype, &text).ok()
+    RecordData::parse(rtype, &text).ok().map(|data| data.uncut())
 }
 
 /// Why DigitalOcean cannot hold this value.
