@@ -305,6 +305,9 @@ impl RecordData {
         if let Some(name) = self.as_name() {
             return name.to_string();
         }
+        if let Some(address) = self.as_address() {
+            return address.to_string();
+        }
         if let Some(text) = self.as_text().filter(|text| *self.wire == *cut_text(text)) {
             return quote(&text);
         }
@@ -398,8 +401,8 @@ mod tests {
                 "1 2 S SIP+D2U \"\" bücher.example",
                 "1 2 \"S\" \"SIP+D2U\" \"\" xn--bcher-kva.example.",
             ),
-            ("AAAA", "::ffff:192.0.2.1", "::ffff:192.0.2.1"),
-            ("AAAA", "::c000:201", "::192.0.2.1"),
+            ("AAAA", "::ffff:192.0.2.1", "::ffff:c000:201"),
+            ("AAAA", "::192.0.2.1", "::c000:201"),
             ("URI", "10 1 \"https://example.org/\"", "10 1 \"https://example.org/\""),
         ] {
             assert_eq!(round_trip(rtype, text), zonefile, "{rtype} {text}");

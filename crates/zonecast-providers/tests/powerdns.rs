@@ -213,6 +213,45 @@ async fn disabled_values_stay(backend: Backend) {
     assert_eq!(dig(server.dns_addr(), "a.example.test", "A").unwrap().rcode, 3, "disabled is not served");
 }
 
+/// The API refuses an AAAA value with IPv4 in it (issue 9, C15): ours, and a neighbour's in the same set,
+/// are taken all the same.
+#[tokio::test]
+async fn addresses_mapped_into_ipv6_are_taken_beside_a_neighbours() {
+    let server = PowerDns::start(Backend::Sqlite);
+    server.create_zone("example.test", "Native");
+    let provider = connected(&server.api_url(), server.api_key());
+    let zone = zone("example.test");
+    let odd =
+        ["::ffff:192.0.2.1", "::192.0.2.1", "::1", "::ffff:0:192.0.2.1", "64:ff9b::192.0.2.1", "2001:db8::"];
+    all_done(
+        &provider
+            .apply(
+                &zone,
+                &Observed::default(),
+                &[Change::Create(set("new.example.test", RecordType::AAAA, &odd))],
+            )
+            .await,
+    );
+    server.put("example.test", "old.example.test", "AAAA", 300, &["::ffff:c000:209", "::c000:209"]);
+    let owner = name("old.example.test");
+    let seen = provider.read(&zone, std::slice::from_ref(&owner)).await.unwrap();
+    assert!(!seen.rrsets[0].opaque && seen.rrsets[0].values.len() == 2, "{seen:?}");
+    let theirs = ["::ffff:192.0.2.9", "::192.0.2.9"];
+    let old = set("old.example.test", RecordType::AAAA, &theirs);
+    let new = set("old.example.test", RecordType::AAAA, &[&theirs[..], &odd[..]].concat());
+    all_done(&provider.apply(&zone, &seen, &[Change::Replace { old, new: new.clone() }]).await);
+    let seen = provider.read(&zone, &[owner]).await.unwrap();
+    assert_eq!(
+        RRset::new(
+            new.name.clone(),
+            new.rtype,
+            new.ttl,
+            seen.rrsets[0].values.iter().map(|value| value.data.clone()).collect()
+        ),
+        new
+    );
+}
+
 #[tokio::test]
 async fn comments_of_others_stay_and_are_no_records() {
     let server = PowerDns::start(Backend::Sqlite);

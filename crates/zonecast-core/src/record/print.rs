@@ -31,7 +31,7 @@ pub(super) fn print(fields: &[Field], wire: &[u8]) -> Option<String> {
 fn part(field: Field, cursor: &mut Cursor<'_>, out: &mut String) -> Option<()> {
     match field {
         Field::V4 => write!(out, "{}", Ipv4Addr::from(cursor.array::<4>()?)),
-        Field::V6 => write!(out, "{}", six(Ipv6Addr::from(cursor.array::<16>()?))),
+        Field::V6 => write!(out, "{}", groups(Ipv6Addr::from(cursor.array::<16>()?))),
         Field::Name => write!(out, "{}", cursor.name()?.absolute()),
         Field::U8 | Field::Algorithm => write!(out, "{}", cursor.u8()?),
         Field::U16 | Field::CertKind => write!(out, "{}", cursor.u16()?),
@@ -107,6 +107,15 @@ fn some(bytes: &[u8]) -> Option<&[u8]> {
 fn writable(number: u16) -> Option<RecordType> {
     let rtype = RecordType(number);
     (rtype.to_string().parse() == Ok(rtype)).then_some(rtype)
+}
+
+/// An IPv6 address without IPv4 in it: the API of PowerDNS refuses an AAAA value with a dot as no address
+/// (seen with 4.7.3, 2026-11-30), everybody reads this.
+fn groups(address: Ipv6Addr) -> String {
+    match address.to_ipv4_mapped().map(|v4| u32::from(v4)) {
+        Some(four) => format!("::ffff:{:x}:{:x}", four >> 16, four & 0xFFFF),
+        None => address.to_string(),
+    }
 }
 
 /// An IPv6 address as the C library writes it, by which PowerDNS measures what it is given: `::1.2.3.4`

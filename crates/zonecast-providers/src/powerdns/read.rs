@@ -7,7 +7,7 @@
 //! disabled record spares us both for an hour.
 
 use super::listing::Splitter;
-use super::wire::{from_wire, in_path};
+use super::wire::{from_wire, in_path, spelling};
 use super::{PARALLEL, PowerDns, about};
 use crate::http::Answer;
 use crate::redact::{one_line, url_encode};
@@ -230,7 +230,7 @@ fn add_hidden(rrsets: &mut Vec<ObservedRRset>, hit: &Hit) {
     });
     match RecordData::parse(rtype, &hit.content) {
         Ok(data) => {
-            let raw = (data.to_zonefile() != hit.content).then(|| hit.content.as_str().into());
+            let raw = spelling(&data, &hit.content);
             let there = rrsets[at].values.iter().any(|value| value.disabled && value.data == data);
             if !there {
                 rrsets[at].values.push(ObservedValue { data, raw, disabled: true });

@@ -117,7 +117,7 @@ pub(super) fn from_wire(json: &[u8]) -> Result<Option<ObservedRRset>, String> {
     for record in &set.records {
         match RecordData::parse(rtype, &record.content) {
             Ok(data) if own.is_none() => {
-                let raw = (data.to_zonefile() != record.content).then(|| record.content.as_ref().into());
+                let raw = spelling(&data, &record.content);
                 read.values.push(ObservedValue { data, raw, disabled: record.disabled });
             }
             _ => {
@@ -127,6 +127,13 @@ pub(super) fn from_wire(json: &[u8]) -> Result<Option<ObservedRRset>, String> {
         }
     }
     Ok(Some(read))
+}
+
+/// How a value is written back, where that is not as we write it. An address mapped into IPv6 is not as
+/// the database spells it: the API refuses the dots, and ours beside it with them.
+pub(super) fn spelling(data: &RecordData, content: &str) -> Option<Box<str>> {
+    let refused = data.rtype() == RecordType::AAAA && content.contains('.');
+    (!refused && data.to_zonefile() != content).then(|| content.into())
 }
 
 #[derive(Serialize)]
@@ -338,6 +345,11 @@ mod tests {
         assert!(json.contains(r#""10 MX.Example.","disabled":false"#), "{json}");
         assert!(json.contains(r#""20 off.example.","disabled":true"#), "{json}");
         assert!(json.contains(r#""5 new.example.","disabled":false"#), "{json}");
+        let mapped = read(
+            r#"{"name":"a.","type":"AAAA","ttl":60,"records":[{"content":"::ffff:192.0.2.9"},{"content":"2001:DB8::1"}]}"#,
+        );
+        let raw: Vec<_> = mapped.unwrap().values.into_iter().map(|value| value.raw).collect();
+        assert_eq!(raw, [None, Some("2001:DB8::1".into())]);
         let gone = to_wire(&Change::Delete(set(&["10 mx.example"])), Some(&seen), Escapes::Once);
         assert!(!gone.is_delete && gone.json.contains("off.example"), "a disabled neighbour stays");
         let all =
