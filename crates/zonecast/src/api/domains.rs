@@ -2,7 +2,7 @@
 
 use super::ApiState;
 use super::extract::{Body, Ctx, Id, IfMatch, Limit, OptionalBody, Query, RemoveQuery, Wait, WorkQuery};
-use super::reply::{self, Answer, ListAnswer, Refusal, WithJob, answer_work};
+use super::reply::{self, Answer, ListAnswer, Noted, Refusal, WithJob, answer_noted, answer_work};
 use crate::service::domains::{self, DomainView, ListDomains};
 use crate::service::forms_domains::{AddressChangeBody, DomainBody, RenameBody, TemplateBody};
 use crate::service::forms_schema::SyncBody;
@@ -10,6 +10,7 @@ use crate::sources::plesk::{self, PleskView};
 use axum::body::Bytes;
 use axum::http::HeaderMap;
 use axum::response::Response;
+use serde_json::Value;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
@@ -56,11 +57,11 @@ async fn list(ctx: Ctx, Query(query): Query<DomainsQuery>) -> Result<Response, R
 
 /// Adds a domain with its whole record set; with addresses and no records it starts from the template.
 #[utoipa::path(post, path = "/domains", tag = "domains", params(WorkQuery), request_body = DomainBody,
-    responses((status = 202, body = Answer<WithJob<DomainView>>), (status = 200, body = Answer<WithJob<DomainView>>)))]
+    responses((status = 202, body = Answer<WithJob<Noted<DomainView>>>), (status = 200, body = Answer<WithJob<Noted<DomainView>>>)))]
 async fn add(ctx: Ctx, Query(query): Query<WorkQuery>, Body(body): Body) -> Result<Response, Refusal> {
     let work = domains::create(&ctx, &ctx.caller, &body).await?;
     let id = work.data.id;
-    answer_work(&ctx, &query, work, || async { domains::get(&ctx, id).await }).await
+    answer_noted(&ctx, &query, sets_of(&body), work, || domains::get(&ctx, id)).await
 }
 
 /// Shows a domain with where its records stand.
@@ -75,7 +76,7 @@ async fn show(ctx: Ctx, Id(id): Id, headers: HeaderMap) -> Result<Response, Refu
 /// Changes a domain by a JSON merge patch; `records` is replaced whole.
 #[utoipa::path(patch, path = "/domains/{id}", tag = "domains", params(("id" = i64, Path), WorkQuery),
     request_body = DomainBody,
-    responses((status = 202, body = Answer<WithJob<DomainView>>), (status = 200, body = Answer<WithJob<DomainView>>)))]
+    responses((status = 202, body = Answer<WithJob<Noted<DomainView>>>), (status = 200, body = Answer<WithJob<Noted<DomainView>>>)))]
 async fn change(
     ctx: Ctx,
     Id(id): Id,
@@ -84,7 +85,13 @@ async fn change(
     Body(body): Body,
 ) -> Result<Response, Refusal> {
     let work = domains::patch(&ctx, &ctx.caller, id, &body, expected).await?;
-    answer_work(&ctx, &query, work, || async { domains::get(&ctx, id).await }).await
+    answer_noted(&ctx, &query, sets_of(&body), work, || domains::get(&ctx, id)).await
+}
+
+/// The sets that a body gives, each with its type.
+fn sets_of(body: &Value) -> impl Iterator<Item = (&str, &Value)> {
+    let sets = body["records"].as_array().into_iter().flatten();
+    sets.filter_map(|set| Some((set["type"].as_str()?, set)))
 }
 
 /// Withdraws all records of a domain.

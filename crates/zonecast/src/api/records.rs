@@ -2,7 +2,7 @@
 
 use super::ApiState;
 use super::extract::{Body, Ctx, Id, IfMatch, Limit, Query, RemoveQuery, WorkQuery};
-use super::reply::{self, Answer, ListAnswer, Refusal, WithJob, answer_work};
+use super::reply::{self, Answer, ListAnswer, Noted, Refusal, WithJob, answer_noted, answer_work};
 use crate::app::App;
 use crate::service::forms_schema::{RecordBody, RecordPatchBody};
 use crate::service::records::{self, ListRecords};
@@ -55,11 +55,12 @@ async fn list(ctx: Ctx, Query(query): Query<RecordsQuery>) -> Result<Response, R
 
 /// Adds a record.
 #[utoipa::path(post, path = "/records", tag = "records", params(WorkQuery), request_body = RecordBody,
-    responses((status = 202, body = Answer<WithJob<RecordView>>), (status = 200, body = Answer<WithJob<RecordView>>)))]
+    responses((status = 202, body = Answer<WithJob<Noted<RecordView>>>), (status = 200, body = Answer<WithJob<Noted<RecordView>>>)))]
 async fn add(ctx: Ctx, Query(query): Query<WorkQuery>, Body(body): Body) -> Result<Response, Refusal> {
     let work = records::create(&ctx, &ctx.caller, &body).await?;
     let id = work.data.id;
-    answer_work(&ctx, &query, work, || async { records::get(&ctx, id).await }).await
+    let rtype = work.data.rtype.clone();
+    answer_noted(&ctx, &query, [(rtype.as_str(), &body)], work, || records::get(&ctx, id)).await
 }
 
 /// Shows a record with where it stands.
@@ -74,7 +75,7 @@ async fn show(ctx: Ctx, Id(id): Id, headers: HeaderMap) -> Result<Response, Refu
 /// Changes a record by a JSON merge patch; `values` is replaced whole.
 #[utoipa::path(patch, path = "/records/{id}", tag = "records", params(("id" = i64, Path), WorkQuery),
     request_body = RecordPatchBody,
-    responses((status = 202, body = Answer<WithJob<RecordView>>), (status = 200, body = Answer<WithJob<RecordView>>)))]
+    responses((status = 202, body = Answer<WithJob<Noted<RecordView>>>), (status = 200, body = Answer<WithJob<Noted<RecordView>>>)))]
 async fn change(
     ctx: Ctx,
     Id(id): Id,
@@ -83,7 +84,8 @@ async fn change(
     Body(body): Body,
 ) -> Result<Response, Refusal> {
     let work = records::patch(&ctx, &ctx.caller, id, &body, expected).await?;
-    answer_work(&ctx, &query, work, || async { records::get(&ctx, id).await }).await
+    let rtype = work.data.rtype.clone();
+    answer_noted(&ctx, &query, [(rtype.as_str(), &body)], work, || records::get(&ctx, id)).await
 }
 
 /// Withdraws a record.

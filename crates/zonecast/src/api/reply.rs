@@ -7,8 +7,10 @@ use axum::Json;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use sha2::Digest;
 use utoipa::ToSchema;
+use zonecast_core::{RecordData, RecordType};
 
 /// A successful answer.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
@@ -145,6 +147,41 @@ impl IntoResponse for Refusal {
         }
         response
     }
+}
+
+/// A resource with what should be said about how the call was read.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Noted<T> {
+    /// The resource.
+    #[serde(flatten)]
+    pub resource: T,
+    /// What was read otherwise than it stands in the call.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub notes: Vec<String>,
+}
+
+/// Answers as [`answer_work`] does a call that gave these sets, each its type and the object with its
+/// `values`: texts that were read otherwise than they stand there are told.
+pub async fn answer_noted<'v, T, F>(
+    ctx: &Ctx,
+    query: &WorkQuery,
+    sets: impl IntoIterator<Item = (&'v str, &'v Value)>,
+    work: Work<T>,
+    again: impl FnOnce() -> F,
+) -> Result<Response, Refusal>
+where
+    T: Serialize,
+    F: Future<Output = Result<T, Problem>>,
+{
+    let texts = sets.into_iter().flat_map(|(rtype, set)| {
+        let rtype = rtype.parse().unwrap_or(RecordType::A);
+        let values = set["values"].as_array().into_iter().flatten();
+        values.filter_map(move |value| RecordData::meant(rtype, value.as_str()?))
+    });
+    let notes: Vec<String> = texts.collect();
+    let noted = |resource: T| Noted { resource, notes: notes.clone() };
+    let work = Work { job_id: work.job_id, data: noted(work.data) };
+    answer_work(ctx, query, work, || async { Ok(noted(again().await?)) }).await
 }
 
 /// Answers a call that started work: at once, or when its job has ended or the wait is over; `again`

@@ -142,6 +142,7 @@ const DOMAIN: Resource = Resource {
         ("MANAGED", "/managed"),
         ("SYNCHRONISED", "/synchronised"),
         ("MESSAGES", "/messages"),
+        ("NOTES", "/notes"),
     ],
 };
 

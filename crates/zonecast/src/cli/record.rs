@@ -86,6 +86,7 @@ const RECORD: Resource = Resource {
         ("TTL", "/ttl"),
         ("ZONE", "/zone_id"),
         ("STATE", "/state"),
+        ("NOTES", "/notes"),
     ],
 };
 

@@ -118,8 +118,10 @@ impl Resource {
         let (true, Some(id)) = (waited, id) else { return answer.data.clone() };
         match context.client.send(Call::get(format!("{}/{id}", self.path))).await {
             Ok(mut now) => {
-                if let (Value::Object(map), Some(job)) = (&mut now.data, answer.data.get("job_id")) {
-                    map.insert("job_id".to_owned(), job.clone());
+                for said in ["job_id", "notes"] {
+                    if let (Value::Object(map), Some(value)) = (&mut now.data, answer.data.get(said)) {
+                        map.insert(said.to_owned(), value.clone());
+                    }
                 }
                 now.data
             }

@@ -93,3 +93,41 @@ async fn a_bare_name_is_completed_by_its_main_domain_or_its_pool() {
     let host = site.get("hosts?address=192.0.2.7").await;
     assert_eq!(host.data()[0]["addresses"][0]["ptr"], "192-0-2-7.rev.example.com");
 }
+
+/// Where a text is cut is part of the value on every road, a plain text is cut for the user, and escapes
+/// of a zone file without quotes are what the user meant (issue 9, C16).
+#[tokio::test(flavor = "multi_thread")]
+async fn texts_keep_their_cut_and_escapes_without_quotes_are_meant() {
+    let site = Site::open().await;
+    let id = site.embedded("example.com").await;
+    let long = "x".repeat(300);
+    let values = json!(["\"path=/\" \"v=1\"", "v=DMARC1\\; p=none", long]);
+    let body = json!({"name": "t.example.com", "type": "TXT", "values": values});
+    let made = site.post("records?wait=20s", body).await;
+    let shown = &made.data()["values"];
+    assert_eq!(
+        *shown,
+        json!(["\"path=/\" \"v=1\"", "\"v=DMARC1; p=none\"", format!("\"{long}\"")]),
+        "{}",
+        made.text
+    );
+    let notes = made.data()["notes"].as_array().unwrap();
+    assert!(notes.len() == 1 && notes[0].as_str().unwrap().contains("v=DMARC1; p=none"), "{}", made.text);
+    let file = site.get(&format!("zones/{id}/export")).await.text;
+    for text in [
+        "TXT \"path=/\" \"v=1\"",
+        "TXT \"v=DMARC1; p=none\"",
+        &format!("\"{}\" \"{}\"", &long[..255], &long[255..]),
+    ] {
+        assert!(file.contains(text), "{text} in {file}");
+    }
+    let other = site.embedded("other.test").await;
+    let file = file.replace("example.com.", "other.test.");
+    site.post(&format!("zones/{other}/import?wait=20s"), json!({"zone_file": file})).await.data();
+    let again = site.get(&format!("zones/{other}/export")).await.text;
+    assert!(again.contains("TXT \"path=/\" \"v=1\""), "{again}");
+    let domain =
+        json!({"name": "other.test", "records": [{"name": "@", "type": "TXT", "values": ["a\\;b"]}]});
+    let made = site.post("domains", domain).await;
+    assert_eq!(made.data()["notes"].as_array().map(Vec::len), Some(1), "{}", made.text);
+}
