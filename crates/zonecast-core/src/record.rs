@@ -7,6 +7,7 @@
 //! What each type is made of stands in one table ([`form`]); text and wire form go by it everywhere: API,
 //! command line, zone files, providers.
 
+mod address;
 mod form;
 mod print;
 mod rare;

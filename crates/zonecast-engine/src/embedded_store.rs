@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use std::net::SocketAddr;
 use zonecast_core::{Name, RRset, RecordType, Serial};
 use zonecast_dns::{Edit, JournalEntry, Soa, StoreError, Stored, TsigKey, ZoneSettings, ZoneStore};
-use zonecast_store::{EmbeddedEdit, EmbeddedEntry, EmbeddedPiece, Store};
+use zonecast_store::{EmbeddedEdit, EmbeddedEntry, EmbeddedPiece, Operation, Store};
 
 /// [`ZoneStore`] over the product's [`Store`].
 pub struct EmbeddedStore(Store);
@@ -18,6 +18,11 @@ impl EmbeddedStore {
     /// The zones in this store.
     pub fn new(store: Store) -> EmbeddedStore {
         EmbeddedStore(store)
+    }
+
+    /// The same inside an operation: what is stored by it is committed with the operation.
+    pub fn within(operation: &Operation) -> EmbeddedStore {
+        EmbeddedStore(Store::clone(operation))
     }
 }
 

@@ -24,7 +24,7 @@ use zonecast_core::{Capabilities, Guard, Name, ObservedRRset, ObservedValue, Rec
 use zonecast_providers::Provider;
 use zonecast_providers::memory::Memory;
 use zonecast_store::{
-    ConnectionRow, OwnerAction, OwnerRow, OwnerWrite, Priority, Raise, RecordFilter, WriteContext,
+    ConnectionRow, OwnerAction, OwnerFilter, OwnerRow, OwnerWrite, Priority, Raise, WriteContext,
 };
 
 const FORWARD: &str = "example.test";
@@ -373,13 +373,13 @@ impl Deed {
 async fn withdrawal(estate: &Estate) -> Vec<OwnerWrite> {
     let app = &estate.bed.app;
     let view = app.catalog.view();
-    let filter = RecordFilter { state: "active".to_owned(), ..RecordFilter::default() };
+    let filter = OwnerFilter { state: "active".to_owned(), ..OwnerFilter::default() };
     let rows = app.store.records(&filter, 0, 100).await.unwrap();
     let write = |row: zonecast_store::RecordRow| {
         let claims = zonecast::service::touch::record_claims(&row);
         OwnerWrite {
             touched: zonecast::service::touch::touched(&view, claims.iter()),
-            action: OwnerAction::Remove { expected_version: row.version },
+            action: OwnerAction::Remove { expected_version: row.version, forget: false },
             row: OwnerRow::Record(row),
             claims: Vec::new(),
         }

@@ -36,6 +36,22 @@ pub fn kind() -> Kind {
     }
 }
 
+/// What a new zone begins with: SOA and the NS of its apex.
+pub fn new_zone(name: &Name, seed: &ZoneSeed) -> Vec<RRset> {
+    let soa = Soa {
+        primary: seed.primary.clone(),
+        mailbox: seed.mailbox.clone(),
+        serial: Serial(1),
+        refresh: 10_800,
+        retry: 3_600,
+        expire: 1_209_600,
+        minimum: 300,
+    };
+    let server = |server| zonecast_core::RecordData::single_name(RecordType::NS, server);
+    let servers = seed.name_servers.iter().map(server).collect();
+    vec![soa.to_rrset(name, Ttl::DEFAULT), RRset::new(name.clone(), RecordType::NS, Ttl::DEFAULT, servers)]
+}
+
 /// The zones of this process (or of this cluster).
 pub struct Embedded {
     authority: Authority,
@@ -151,22 +167,7 @@ impl Provider for Embedded {
     }
 
     async fn create_zone(&self, zone: &ZoneRef, seed: &ZoneSeed) -> Result<Option<String>, ProviderError> {
-        let soa = Soa {
-            primary: seed.primary.clone(),
-            mailbox: seed.mailbox.clone(),
-            serial: Serial(1),
-            refresh: 10_800,
-            retry: 3_600,
-            expire: 1_209_600,
-            minimum: 300,
-        };
-        let servers = seed
-            .name_servers
-            .iter()
-            .map(|name| zonecast_core::RecordData::single_name(RecordType::NS, name))
-            .collect();
-        let servers = RRset::new(zone.name.clone(), RecordType::NS, Ttl::DEFAULT, servers);
-        let rrsets = vec![soa.to_rrset(&zone.name, Ttl::DEFAULT), servers];
+        let rrsets = new_zone(&zone.name, seed);
         let made = self.authority.create_zone(zone.name.clone(), rrsets, ZoneSettings::default()).await;
         match made {
             Ok(_) | Err(AuthorityError::ZoneExists(_)) => Ok(None),

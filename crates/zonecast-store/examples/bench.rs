@@ -205,7 +205,7 @@ async fn look(store: &Store, zones: &[ZoneRow], hosts: usize) -> Result<()> {
     store.stats().await?;
     clock.say("stats", 1);
     let clock = Clock::start();
-    store.hosts(&HostFilter { search: "vm-99".into(), ..HostFilter::default() }, 0, 50).await?;
+    store.hosts(&OwnerFilter { search: "vm-99".into(), ..OwnerFilter::default() }, 0, 50).await?;
     clock.say("search, 50 hosts", 1);
     Ok(())
 }

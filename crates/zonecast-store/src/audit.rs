@@ -134,7 +134,7 @@ impl Store {
         limit: usize,
     ) -> Result<Vec<AuditRow>, StoreError> {
         let mut values = args![before.unwrap_or(i64::MAX), filter.actor.as_str()];
-        values.extend(args![crate::hosts::like(&filter.action, true), filter.object.as_str()]);
+        values.extend(args![crate::filter::like(&filter.action, true), filter.object.as_str()]);
         values.extend(args![filter.since.unwrap_or(i64::MIN), filter.until.unwrap_or(i64::MAX), limit]);
         let rows: Vec<ListTuple> = self.db().all(&AUDIT_LIST, values).await?;
         let mut lines = Vec::with_capacity(rows.len());

@@ -7,17 +7,17 @@
 //! a few read beside it (WAL), every commit is synced. PostgreSQL: one pool.
 
 use crate::error::{DbError, StoreError};
-use crate::sql::{Bulk, Kind, Sql, Value};
-use sqlx::postgres::{PgArguments, PgConnectOptions, PgPoolOptions, PgRow};
+use crate::link::Link;
+use crate::operation::{Part, Shared};
+use crate::sql::{Bulk, Sql, Value};
+use sqlx::postgres::{PgConnectOptions, PgPoolOptions, PgRow};
 use sqlx::sqlite::{
-    SqliteArguments, SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteRow, SqliteSynchronous,
+    SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteRow, SqliteSynchronous,
 };
-use sqlx::{
-    Arguments as _, AssertSqlSafe, Connection as _, FromRow, PgConnection, PgPool, SqliteConnection,
-    SqlitePool,
-};
+use sqlx::{Connection as _, FromRow, PgPool, SqlitePool};
 use std::path::Path;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 /// How often a transaction that met another one is run again.
@@ -48,6 +48,7 @@ impl<T> Row for T where T: for<'r> FromRow<'r, SqliteRow> + for<'r> FromRow<'r, 
 {}
 
 /// The pools.
+#[derive(Clone)]
 pub(crate) enum Pools {
     Sqlite { writer: SqlitePool, readers: SqlitePool },
     Postgres(PgPool),
@@ -57,17 +58,42 @@ pub(crate) enum Pools {
 pub(crate) struct Db {
     pub pools: Pools,
     wrote: Arc<Wrote>,
+    /// The transaction that everything happens in, inside an operation.
+    open: Option<Shared>,
 }
 
-/// When a write last ended well; nothing since one was refused.
-type Wrote = Mutex<Option<Instant>>;
+/// How writes ended, and how one shall end that a test lets fail.
+#[derive(Default)]
+struct Wrote {
+    /// When one last ended well; nothing since one was refused.
+    well: Mutex<Option<Instant>>,
+    /// Commits so far.
+    commits: AtomicU64,
+    /// The commit that fails; none is zero.
+    failing: AtomicU64,
+}
+
+impl Wrote {
+    fn well(&self) -> MutexGuard<'_, Option<Instant>> {
+        self.well.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Counts a commit that is about to happen.
+    fn commits(&self) -> Result<(), DbError> {
+        let number = self.commits.fetch_add(1, Ordering::Relaxed) + 1;
+        match self.failing.load(Ordering::Relaxed) == number {
+            true => Err(StoreError::Unavailable("this commit was to fail".into()).into()),
+            false => Ok(()),
+        }
+    }
+}
 
 /// For how long a write that ended well says that the next one would.
 const LATELY: Duration = Duration::from_secs(10);
 
 /// Remembers how a write ended. What the write itself did wrong says nothing about the database.
 fn note<T>(wrote: &Wrote, result: Result<T, DbError>) -> Result<T, DbError> {
-    let mut wrote = wrote.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut wrote = wrote.well();
     match &result {
         Ok(_) => *wrote = Some(Instant::now()),
         Err(DbError::Store(StoreError::Unavailable(_))) => *wrote = None,
@@ -110,13 +136,24 @@ pub(crate) fn sqlite_options(path: &Path) -> SqliteConnectOptions {
 
 impl Db {
     fn new(pools: Pools) -> Db {
-        Db { pools, wrote: Arc::default() }
+        Db { pools, wrote: Arc::default(), open: None }
+    }
+
+    /// The same database, seen from inside an open transaction.
+    pub fn within(&self, open: Shared) -> Db {
+        Db { pools: self.pools.clone(), wrote: self.wrote.clone(), open: Some(open) }
     }
 
     /// Whether a write ended well a moment ago and none was refused since.
     pub fn wrote_lately(&self) -> bool {
-        let wrote = *self.wrote.lock().unwrap_or_else(PoisonError::into_inner);
-        wrote.is_some_and(|at| at.elapsed() < LATELY)
+        self.wrote.well().is_some_and(|at| at.elapsed() < LATELY)
+    }
+
+    /// Commits so far, for tests; the one that many from now fails.
+    pub fn commits(&self, failing: Option<u64>) -> u64 {
+        let so_far = self.wrote.commits.load(Ordering::Relaxed);
+        self.wrote.failing.store(failing.map_or(0, |after| so_far + after), Ordering::Relaxed);
+        so_far
     }
 
     pub async fn open_sqlite(path: &Path) -> Result<Db, DbError> {
@@ -153,6 +190,9 @@ impl Db {
 
     /// Begins a transaction that writes.
     pub async fn begin(&self) -> Result<Tx, DbError> {
+        if let Some(open) = &self.open {
+            return Ok(Tx { begun: Begun::Part(Part::begin(open).await?), wrote: None });
+        }
         let begun = match &self.pools {
             Pools::Sqlite { writer, .. } => writer.begin_with("BEGIN IMMEDIATE").await.map(Begun::Sqlite),
             Pools::Postgres(pool) => pool.begin().await.map(Begun::Postgres),
@@ -165,6 +205,9 @@ impl Db {
 
     /// Begins a transaction that reads one moment of the database.
     pub async fn snapshot(&self) -> Result<Tx, DbError> {
+        if self.open.is_some() {
+            return self.begin().await;
+        }
         let begun = match &self.pools {
             Pools::Sqlite { readers, .. } => Begun::Sqlite(readers.begin().await?),
             Pools::Postgres(pool) => {
@@ -175,6 +218,11 @@ impl Db {
     }
 
     pub async fn all<T: Row>(&self, sql: &Sql, args: Vec<Value>) -> Result<Vec<T>, DbError> {
+        if self.open.is_some() {
+            let mut tx = self.begin().await?;
+            let rows = tx.all(sql, args).await?;
+            return tx.commit().await.map(|()| rows);
+        }
         match &self.pools {
             Pools::Sqlite { readers, .. } => {
                 Link::Sqlite(&mut *readers.acquire().await?).all(sql, args).await
@@ -197,6 +245,11 @@ impl Db {
         one: Vec<Value>,
         rows: Vec<Value>,
     ) -> Result<Vec<T>, DbError> {
+        if self.open.is_some() {
+            let mut tx = self.begin().await?;
+            let found = tx.bulk_all(bulk, one, rows).await?;
+            return tx.commit().await.map(|()| found);
+        }
         match &self.pools {
             Pools::Sqlite { readers, .. } => {
                 Link::Sqlite(&mut *readers.acquire().await?).bulk_all(bulk, one, rows).await
@@ -209,7 +262,13 @@ impl Db {
 
     /// One statement that writes, a transaction of its own; gives the number of rows.
     pub async fn execute(&self, sql: &Sql, args: Vec<Value>) -> Result<u64, DbError> {
+        if self.open.is_some() {
+            let mut tx = self.begin().await?;
+            let count = tx.execute(sql, args).await?;
+            return tx.commit().await.map(|()| count);
+        }
         crate::tied::check()?;
+        self.wrote.commits()?;
         note(&self.wrote, self.execute_alone(sql, args).await)
     }
 
@@ -247,23 +306,37 @@ pub(crate) struct Tx {
 enum Begun {
     Sqlite(sqlx::Transaction<'static, sqlx::Sqlite>),
     Postgres(sqlx::Transaction<'static, sqlx::Postgres>),
+    /// One call inside an operation.
+    Part(Part),
 }
 
 impl Tx {
-    fn link(&mut self) -> Link<'_> {
+    fn link(&mut self) -> Result<Link<'_>, DbError> {
         match &mut self.begun {
-            Begun::Sqlite(tx) => Link::Sqlite(&mut *tx),
-            Begun::Postgres(tx) => Link::Postgres(&mut *tx),
+            Begun::Sqlite(tx) => Ok(Link::Sqlite(&mut *tx)),
+            Begun::Postgres(tx) => Ok(Link::Postgres(&mut *tx)),
+            Begun::Part(part) => part.tx()?.link(),
         }
     }
 
+    /// A statement without values or rows.
+    pub async fn say(&mut self, sql: &'static str) -> Result<(), DbError> {
+        match self.link()? {
+            Link::Sqlite(c) => sqlx::query(sql).execute(&mut *c).await.map(drop)?,
+            Link::Postgres(c) => sqlx::query(sql).execute(&mut *c).await.map(drop)?,
+        }
+        Ok(())
+    }
+
     pub async fn commit(self) -> Result<(), DbError> {
-        if self.wrote.is_some() {
+        if let Some(wrote) = &self.wrote {
             crate::tied::check()?;
+            wrote.commits()?;
         }
         let committed = match self.begun {
             Begun::Sqlite(tx) => tx.commit().await,
             Begun::Postgres(tx) => tx.commit().await,
+            Begun::Part(part) => return part.commit().await,
         };
         match &self.wrote {
             Some(wrote) => note(wrote, committed.map_err(DbError::from)),
@@ -272,11 +345,15 @@ impl Tx {
     }
 
     pub fn is_sqlite(&self) -> bool {
-        matches!(self.begun, Begun::Sqlite(_))
+        match &self.begun {
+            Begun::Sqlite(_) => true,
+            Begun::Postgres(_) => false,
+            Begun::Part(part) => part.is_sqlite(),
+        }
     }
 
     pub async fn execute(&mut self, sql: &Sql, args: Vec<Value>) -> Result<u64, DbError> {
-        let done = self.link().execute(sql, args).await;
+        let done = self.link()?.execute(sql, args).await;
         self.refused(done)
     }
 
@@ -290,11 +367,11 @@ impl Tx {
     }
 
     pub async fn all<T: Row>(&mut self, sql: &Sql, args: Vec<Value>) -> Result<Vec<T>, DbError> {
-        self.link().all(sql, args).await
+        self.link()?.all(sql, args).await
     }
 
     pub async fn optional<T: Row>(&mut self, sql: &Sql, args: Vec<Value>) -> Result<Option<T>, DbError> {
-        Ok(self.link().all(sql, args).await?.into_iter().next())
+        Ok(self.link()?.all(sql, args).await?.into_iter().next())
     }
 
     pub async fn one<T: Row>(&mut self, sql: &Sql, args: Vec<Value>) -> Result<T, DbError> {
@@ -303,7 +380,7 @@ impl Tx {
 
     /// Runs a bulk statement over rows laid end to end; gives the number of rows changed.
     pub async fn bulk(&mut self, bulk: &Bulk, one: Vec<Value>, rows: Vec<Value>) -> Result<u64, DbError> {
-        let done = self.link().bulk(bulk, one, rows).await;
+        let done = self.link()?.bulk(bulk, one, rows).await;
         self.refused(done)
     }
 
@@ -314,175 +391,10 @@ impl Tx {
         one: Vec<Value>,
         rows: Vec<Value>,
     ) -> Result<Vec<T>, DbError> {
-        self.link().bulk_all(bulk, one, rows).await
+        self.link()?.bulk_all(bulk, one, rows).await
     }
 }
 
 fn missing(sql: &Sql) -> DbError {
     StoreError::Corrupt(format!("{} found no row", sql.name)).into()
-}
-
-/// A borrowed connection of either kind.
-enum Link<'a> {
-    Sqlite(&'a mut SqliteConnection),
-    Postgres(&'a mut PgConnection),
-}
-
-impl Link<'_> {
-    async fn execute(&mut self, sql: &Sql, args: Vec<Value>) -> Result<u64, DbError> {
-        Ok(match self {
-            Link::Sqlite(c) => {
-                sqlx::query_with(sql.sqlite, sqlite_args(args)?).execute(&mut **c).await?.rows_affected()
-            }
-            Link::Postgres(c) => {
-                sqlx::query_with(sql.postgres, postgres_args(args)?).execute(&mut **c).await?.rows_affected()
-            }
-        })
-    }
-
-    async fn all<T: Row>(&mut self, sql: &Sql, args: Vec<Value>) -> Result<Vec<T>, DbError> {
-        Ok(match self {
-            Link::Sqlite(c) => {
-                sqlx::query_as_with(sql.sqlite, sqlite_args(args)?).fetch_all(&mut **c).await?
-            }
-            Link::Postgres(c) => {
-                sqlx::query_as_with(sql.postgres, postgres_args(args)?).fetch_all(&mut **c).await?
-            }
-        })
-    }
-
-    async fn bulk(&mut self, bulk: &Bulk, one: Vec<Value>, rows: Vec<Value>) -> Result<u64, DbError> {
-        let mut affected = 0;
-        match self {
-            Link::Sqlite(c) => {
-                for (sql, args) in sqlite_parts(bulk, one, rows)? {
-                    let query = sqlx::query_with(AssertSqlSafe(sql), args);
-                    affected += query.execute(&mut **c).await?.rows_affected();
-                }
-            }
-            Link::Postgres(c) => {
-                if let Some(args) = postgres_arrays(bulk, one, rows)? {
-                    let query = sqlx::query_with(AssertSqlSafe(bulk.postgres()), args);
-                    affected = query.execute(&mut **c).await?.rows_affected();
-                }
-            }
-        }
-        Ok(affected)
-    }
-
-    async fn bulk_all<T: Row>(
-        &mut self,
-        bulk: &Bulk,
-        one: Vec<Value>,
-        rows: Vec<Value>,
-    ) -> Result<Vec<T>, DbError> {
-        let mut found = Vec::new();
-        match self {
-            Link::Sqlite(c) => {
-                for (sql, args) in sqlite_parts(bulk, one, rows)? {
-                    found.extend(sqlx::query_as_with(AssertSqlSafe(sql), args).fetch_all(&mut **c).await?);
-                }
-            }
-            Link::Postgres(c) => {
-                if let Some(args) = postgres_arrays(bulk, one, rows)? {
-                    let query = sqlx::query_as_with(AssertSqlSafe(bulk.postgres()), args);
-                    found = query.fetch_all(&mut **c).await?;
-                }
-            }
-        }
-        Ok(found)
-    }
-}
-
-fn encoding(error: sqlx::error::BoxDynError) -> DbError {
-    StoreError::Corrupt(error.to_string()).into()
-}
-
-fn sqlite_args(values: Vec<Value>) -> Result<SqliteArguments, DbError> {
-    let mut args = SqliteArguments::default();
-    args.reserve(values.len(), 0);
-    for value in values {
-        push_sqlite(&mut args, value)?;
-    }
-    Ok(args)
-}
-
-fn push_sqlite(args: &mut SqliteArguments, value: Value) -> Result<(), DbError> {
-    match value {
-        Value::Int(value) => args.add(value),
-        Value::Text(value) => args.add(value),
-        Value::Blob(value) => args.add(value),
-    }
-    .map_err(encoding)
-}
-
-fn postgres_args(values: Vec<Value>) -> Result<PgArguments, DbError> {
-    let mut args = PgArguments::default();
-    for value in values {
-        match value {
-            Value::Int(value) => args.add(value),
-            Value::Text(value) => args.add(value),
-            Value::Blob(value) => args.add(value),
-        }
-        .map_err(encoding)?;
-    }
-    Ok(args)
-}
-
-/// Cuts the rows into statements of the prepared sizes.
-fn sqlite_parts(
-    bulk: &Bulk,
-    one: Vec<Value>,
-    rows: Vec<Value>,
-) -> Result<Vec<(String, SqliteArguments)>, DbError> {
-    debug_assert_eq!(one.len(), bulk.one.len(), "{}", bulk.name);
-    debug_assert_eq!(rows.len() % bulk.many.len(), 0, "{}", bulk.name);
-    let mut left = rows.len() / bulk.many.len();
-    let mut rows = rows.into_iter();
-    let mut parts = Vec::new();
-    while left > 0 {
-        let size = Bulk::next_size(left);
-        let mut args = SqliteArguments::default();
-        args.reserve(one.len() + size * bulk.many.len(), 0);
-        for value in one.iter().cloned().chain(rows.by_ref().take(size * bulk.many.len())) {
-            push_sqlite(&mut args, value)?;
-        }
-        parts.push((bulk.sqlite(size), args));
-        left -= size;
-    }
-    Ok(parts)
-}
-
-/// Lays the rows out as one array per column; nothing when there are no rows.
-fn postgres_arrays(bulk: &Bulk, one: Vec<Value>, rows: Vec<Value>) -> Result<Option<PgArguments>, DbError> {
-    if rows.is_empty() {
-        return Ok(None);
-    }
-    let mut args = postgres_args(one)?;
-    let count = rows.len() / bulk.many.len();
-    let mut columns: Vec<Vec<Value>> = bulk.many.iter().map(|_| Vec::with_capacity(count)).collect();
-    for (index, value) in rows.into_iter().enumerate() {
-        columns[index % bulk.many.len()].push(value);
-    }
-    for ((name, kind), column) in bulk.many.iter().zip(columns) {
-        let added = match kind {
-            Kind::Int => args.add(column.into_iter().map(Value::into_int).collect::<Vec<_>>()),
-            Kind::Text => args.add(column.into_iter().map(Value::into_text).collect::<Vec<_>>()),
-            Kind::Blob => args.add(column.into_iter().map(Value::into_blob).collect::<Vec<_>>()),
-        };
-        added.map_err(|error| StoreError::Corrupt(format!("{} {name}: {error}", bulk.name)))?;
-    }
-    Ok(Some(args))
-}
-
-impl Value {
-    fn into_int(self) -> Option<i64> {
-        if let Value::Int(value) = self { value } else { None }
-    }
-    fn into_text(self) -> Option<String> {
-        if let Value::Text(value) = self { value } else { None }
-    }
-    fn into_blob(self) -> Option<Vec<u8>> {
-        if let Value::Blob(value) = self { value } else { None }
-    }
 }

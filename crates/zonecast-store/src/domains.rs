@@ -6,7 +6,7 @@
 use crate::Store;
 use crate::codec;
 use crate::error::StoreError;
-use crate::hosts::{bounds, like};
+use crate::filter::OwnerFilter;
 use crate::model::*;
 use crate::sql::{Value, args, bulk, statements};
 use zonecast_core::Name;
@@ -38,26 +38,6 @@ bulk! {
             updated_at = x.now, version = domain.version + 1
         FROM v CROSS JOIN x WHERE domain.id = v.id AND domain.version = v.expected AND domain.state <> 'deleting'
         RETURNING domain.id";
-}
-
-/// Which domains to list. Everything left empty means all.
-#[derive(Clone, Default, Debug)]
-pub struct DomainFilter {
-    /// Part of the name; with `prefix` its beginning.
-    pub search: String,
-    /// Whether `search` is the beginning of the name.
-    pub prefix: bool,
-    /// One state.
-    pub state: String,
-    /// Only domains at or below this name.
-    pub below: Option<Name>,
-}
-
-impl DomainFilter {
-    fn args(&self) -> [Value; 4] {
-        let (from, to) = bounds(self.below.as_ref());
-        [like(&self.search, self.prefix).into(), self.state.as_str().into(), from.into(), to.into()]
-    }
 }
 
 type DomainTuple = (i64, Vec<u8>, String, String, String, Option<i64>, Vec<u8>, String, i64, i64, i64, i64);
@@ -101,7 +81,7 @@ impl Store {
     /// A page of domains in the order of their ids, after `after_id`.
     pub async fn domains(
         &self,
-        filter: &DomainFilter,
+        filter: &OwnerFilter,
         after_id: i64,
         limit: usize,
     ) -> Result<Vec<DomainRow>, StoreError> {
@@ -112,8 +92,8 @@ impl Store {
     }
 
     /// How many domains a filter finds.
-    pub async fn count_domains(&self, filter: &DomainFilter) -> Result<i64, StoreError> {
-        let (count,): (i64,) = self.db().one(&DOMAIN_COUNT, filter.args().into()).await?;
+    pub async fn count_domains(&self, filter: &OwnerFilter) -> Result<i64, StoreError> {
+        let (count,): (i64,) = self.db().one(&DOMAIN_COUNT, filter.args()).await?;
         Ok(count)
     }
 }

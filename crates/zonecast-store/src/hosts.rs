@@ -3,6 +3,7 @@
 use crate::Store;
 use crate::codec;
 use crate::error::StoreError;
+use crate::filter::OwnerFilter;
 use crate::model::*;
 use crate::owners_rows::addresses_json;
 use crate::sql::{Value, args, bulk, statements};
@@ -45,52 +46,6 @@ bulk! {
         SELECT v.name_key, c.owner_id FROM v CROSS JOIN claim c CROSS JOIN host h
         WHERE c.name_key = v.name_key AND c.withdrawn = 0 AND c.owner_kind = 1 AND c.rtype = 12
         AND h.id = c.owner_id AND h.state <> 'deleting'";
-}
-
-/// Which hosts to list. Everything left empty means all.
-#[derive(Clone, Default, Debug)]
-pub struct HostFilter {
-    /// Part of the fqdn or of an address; with `prefix` its beginning.
-    pub search: String,
-    /// Whether `search` is the beginning of the fqdn.
-    pub prefix: bool,
-    /// One state.
-    pub state: String,
-    /// Only hosts at or below this name, such as a zone's.
-    pub below: Option<Name>,
-}
-
-impl HostFilter {
-    fn args(&self) -> [Value; 4] {
-        let (from, to) = bounds(self.below.as_ref());
-        [like(&self.search, self.prefix).into(), self.state.as_str().into(), from.into(), to.into()]
-    }
-}
-
-/// The pattern for LIKE; empty for an empty search.
-pub(crate) fn like(search: &str, prefix: bool) -> String {
-    if search.is_empty() {
-        return String::new();
-    }
-    let mut text = String::with_capacity(search.len() + 2);
-    if !prefix {
-        text.push('%');
-    }
-    for c in search.trim().to_lowercase().chars() {
-        if matches!(c, '%' | '_' | '!') {
-            text.push('!');
-        }
-        text.push(c);
-    }
-    text.push('%');
-    text
-}
-
-/// The keys of a subtree, or all keys.
-pub(crate) fn bounds(below: Option<&Name>) -> (Vec<u8>, Vec<u8>) {
-    let from = below.map(|name| name.key().to_vec()).unwrap_or_default();
-    let to = codec::subtree_end(&from);
-    (from, to)
 }
 
 type HostTuple = (
@@ -148,7 +103,7 @@ impl Store {
     /// A page of hosts in the order of their ids, after `after_id`.
     pub async fn hosts(
         &self,
-        filter: &HostFilter,
+        filter: &OwnerFilter,
         after_id: i64,
         limit: usize,
     ) -> Result<Vec<HostRow>, StoreError> {
@@ -159,8 +114,8 @@ impl Store {
     }
 
     /// How many hosts a filter finds.
-    pub async fn count_hosts(&self, filter: &HostFilter) -> Result<i64, StoreError> {
-        let (count,): (i64,) = self.db().one(&HOST_COUNT, filter.args().into()).await?;
+    pub async fn count_hosts(&self, filter: &OwnerFilter) -> Result<i64, StoreError> {
+        let (count,): (i64,) = self.db().one(&HOST_COUNT, filter.args()).await?;
         Ok(count)
     }
 

@@ -4,6 +4,7 @@ use crate::db::{Db, Pools, Tx};
 use crate::error::{DbError, StoreError};
 use crate::migrations::migrator;
 use crate::model::Millis;
+use crate::operation::Shared;
 use crate::secrets::{MasterKey, Place};
 use crate::sql::{args, statements};
 use sqlx::AssertSqlSafe;
@@ -83,6 +84,13 @@ impl Store {
         self.inner.clock_shift.fetch_add(by, Ordering::Relaxed);
     }
 
+    /// How many transactions were committed so far, for tests of what is stored together. The one that
+    /// comes `failing` commits from now fails.
+    #[doc(hidden)]
+    pub fn commits(&self, failing: Option<u64>) -> u64 {
+        self.db().commits(failing)
+    }
+
     pub(crate) fn clock_shift(&self) -> Millis {
         self.inner.clock_shift.load(Ordering::Relaxed)
     }
@@ -131,6 +139,16 @@ impl Store {
     pub async fn set_meta(&self, key: &str, value: &str) -> Result<(), StoreError> {
         self.db().execute(&META_PUT, args![key, value]).await?;
         Ok(())
+    }
+
+    /// This store, seen from inside an open transaction.
+    pub(crate) fn within(&self, open: Shared) -> Store {
+        let inner = Inner {
+            db: self.inner.db.within(open),
+            master: self.inner.master.clone(),
+            clock_shift: AtomicI64::new(self.clock_shift()),
+        };
+        Store { inner: Arc::new(inner) }
     }
 
     pub(crate) fn db(&self) -> &Db {

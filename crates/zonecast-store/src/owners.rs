@@ -47,6 +47,15 @@ bulk! {
 const NOWHERE: &str = "no configured zone holds it, so nothing is served";
 
 impl OwnerKind {
+    /// The word for it.
+    pub fn word(self) -> &'static str {
+        match self {
+            OwnerKind::Host => "host",
+            OwnerKind::Domain => "domain",
+            OwnerKind::Record => "record",
+        }
+    }
+
     pub(crate) fn code(self) -> i64 {
         match self {
             OwnerKind::Host => 1,
@@ -88,7 +97,7 @@ impl OwnerRow {
 impl OwnerAction {
     fn expected_version(&self) -> Option<i64> {
         match self {
-            OwnerAction::Update { expected_version } | OwnerAction::Remove { expected_version } => {
+            OwnerAction::Update { expected_version } | OwnerAction::Remove { expected_version, .. } => {
                 Some(*expected_version)
             }
             OwnerAction::Insert | OwnerAction::Touch => None,
@@ -372,15 +381,13 @@ impl<'a> Batch<'a> {
     async fn say_farewell(&self, tx: &mut Tx) -> Result<(), DbError> {
         let (mut withdrawn, mut waiting, mut free) = (Vec::new(), Vec::new(), Vec::new());
         for stored in self.stored() {
-            if !matches!(stored.write.action, OwnerAction::Remove { .. }) {
-                continue;
-            }
+            let OwnerAction::Remove { forget, .. } = stored.write.action else { continue };
             let OwnerId { kind, id } = stored.owner;
             withdrawn.extend(args![kind.code(), id]);
             for (zone, name) in &stored.write.touched {
                 waiting.extend(args![*zone, name, kind.code(), id]);
             }
-            if stored.write.touched.is_empty() {
+            if forget || stored.write.touched.is_empty() {
                 free.push(stored.owner);
             }
         }
@@ -418,8 +425,9 @@ impl<'a> Batch<'a> {
             let job = &NewJob { title, ..job.clone() };
             JobSeed { id, job, owner, total, held_open: false }.insert(tx, self.now).await?;
         }
-        let audit = audit_line(&stored, self.writes.len(), context, total);
-        crate::audit::insert(tx, &[audit], self.now).await?;
+        let mut audit = vec![audit_line(&stored, self.writes.len(), context, total)];
+        audit.extend(stored.iter().filter_map(|stored| stored.forgotten(context)));
+        crate::audit::insert(tx, &audit, self.now).await?;
         Ok(Written { results, job_id, zones: zones.into_iter().collect() })
     }
 }

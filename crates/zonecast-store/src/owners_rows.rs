@@ -61,13 +61,13 @@ impl Sorted {
                 self.record_updates.extend(args![id, *expected_version]);
                 records::push_record(&mut self.record_updates, record);
             }
-            (OwnerAction::Remove { expected_version }, OwnerRow::Host(_)) => {
+            (OwnerAction::Remove { expected_version, .. }, OwnerRow::Host(_)) => {
                 self.host_removes.extend(args![id, *expected_version]);
             }
-            (OwnerAction::Remove { expected_version }, OwnerRow::Domain(_)) => {
+            (OwnerAction::Remove { expected_version, .. }, OwnerRow::Domain(_)) => {
                 self.domain_removes.extend(args![id, *expected_version]);
             }
-            (OwnerAction::Remove { expected_version }, OwnerRow::Record(_)) => {
+            (OwnerAction::Remove { expected_version, .. }, OwnerRow::Record(_)) => {
                 self.record_removes.extend(args![id, *expected_version]);
             }
             (OwnerAction::Insert | OwnerAction::Touch, _) => {}
@@ -82,11 +82,6 @@ pub(crate) fn audit_line(
     context: &WriteContext,
     names: usize,
 ) -> NewAudit {
-    let word = |owner: OwnerId| match owner.kind {
-        OwnerKind::Host => "host",
-        OwnerKind::Domain => "domain",
-        OwnerKind::Record => "record",
-    };
     let (object, detail) = match stored {
         [only] => {
             let what = match &only.write.row {
@@ -98,12 +93,12 @@ pub(crate) fn audit_line(
                     "name": record.name, "type": record.rtype, "names": names,
                     "values": record.values.iter().map(|value| value.to_text()).collect::<Vec<_>>() }),
             };
-            (format!("{}:{}", word(only.owner), only.owner.id), what)
+            (format!("{}:{}", only.owner.kind.word(), only.owner.id), what)
         }
         many => {
             let first = many.iter().map(|stored| stored.owner.id).min();
             let last = many.iter().map(|stored| stored.owner.id).max();
-            let kind = many.first().map_or("host", |stored| word(stored.owner));
+            let kind = many.first().map_or("host", |stored| stored.owner.kind.word());
             let object = format!("{kind}:{}-{}", first.unwrap_or_default(), last.unwrap_or_default());
             (object, serde_json::json!({ "asked": asked, "stored": many.len(), "names": names }))
         }
@@ -114,6 +109,27 @@ pub(crate) fn audit_line(
         action: context.action.clone(),
         object,
         detail,
+    }
+}
+
+impl StoredWrite<'_> {
+    /// The line of an owner that is let go before its records are gone.
+    pub(crate) fn forgotten(&self, context: &WriteContext) -> Option<NewAudit> {
+        let forgets = matches!(self.write.action, OwnerAction::Remove { forget: true, .. });
+        forgets.then(|| self.owner.forgotten(&context.actor, &context.source))
+    }
+}
+
+impl OwnerId {
+    /// The audit line of an owner that is let go before its records are gone.
+    pub fn forgotten(self, actor: &str, source: &str) -> NewAudit {
+        NewAudit {
+            actor: actor.to_owned(),
+            source: source.to_owned(),
+            action: format!("{}.forget", self.kind.word()),
+            object: format!("{}:{}", self.kind.word(), self.id),
+            detail: serde_json::json!({ "note": "forgotten before every zone had an outcome" }),
+        }
     }
 }
 

@@ -3,10 +3,9 @@
 use crate::Store;
 use crate::codec;
 use crate::error::StoreError;
-use crate::hosts::{bounds, like};
+use crate::filter::OwnerFilter;
 use crate::model::*;
 use crate::sql::{Value, args, bulk, statements};
-use zonecast_core::Name;
 
 statements! {
     RECORD = "SELECT id, name_key, rtype, data, ttl, zone_id, state, created_at, updated_at, version
@@ -31,35 +30,6 @@ bulk! {
             zone_id = v.zone_id, state = v.state, updated_at = x.now, version = record.version + 1
         FROM v CROSS JOIN x WHERE record.id = v.id AND record.version = v.expected AND record.state <> 'deleting'
         RETURNING record.id";
-}
-
-/// Which records to list. Everything left empty means all.
-#[derive(Clone, Default, Debug)]
-pub struct RecordFilter {
-    /// Part of the name; with `prefix` its beginning.
-    pub search: String,
-    /// Whether `search` is the beginning of the name.
-    pub prefix: bool,
-    /// One state.
-    pub state: String,
-    /// Only records at or below this name.
-    pub below: Option<Name>,
-    /// Only records bound to this zone.
-    pub zone_id: Option<i64>,
-}
-
-impl RecordFilter {
-    fn args(&self) -> [Value; 5] {
-        let (from, to) = bounds(self.below.as_ref());
-        let zone = self.zone_id.unwrap_or(0);
-        [
-            like(&self.search, self.prefix).into(),
-            self.state.as_str().into(),
-            from.into(),
-            to.into(),
-            zone.into(),
-        ]
-    }
 }
 
 type RecordTuple = (i64, Vec<u8>, i64, Vec<u8>, Option<i64>, Option<i64>, String, i64, i64, i64);
@@ -95,19 +65,21 @@ impl Store {
     /// A page of records in the order of their ids, after `after_id`.
     pub async fn records(
         &self,
-        filter: &RecordFilter,
+        filter: &OwnerFilter,
         after_id: i64,
         limit: usize,
     ) -> Result<Vec<RecordRow>, StoreError> {
         let mut values = args![after_id];
         values.extend(filter.args());
-        values.push(limit.into());
+        values.extend(args![filter.zone_id.unwrap_or(0), limit]);
         self.db().all(&RECORDS, values).await?.into_iter().map(record).collect()
     }
 
     /// How many records a filter finds.
-    pub async fn count_records(&self, filter: &RecordFilter) -> Result<i64, StoreError> {
-        let (count,): (i64,) = self.db().one(&RECORD_COUNT, filter.args().into()).await?;
+    pub async fn count_records(&self, filter: &OwnerFilter) -> Result<i64, StoreError> {
+        let mut values = filter.args();
+        values.push(filter.zone_id.unwrap_or(0).into());
+        let (count,): (i64,) = self.db().one(&RECORD_COUNT, values).await?;
         Ok(count)
     }
 }

@@ -112,7 +112,7 @@ fn writable(number: u16) -> Option<RecordType> {
 /// An IPv6 address without IPv4 in it: the API of PowerDNS refuses an AAAA value with a dot as no address
 /// (seen with 4.7.3, 2026-11-30), everybody reads this.
 fn groups(address: Ipv6Addr) -> String {
-    match address.to_ipv4_mapped().map(|v4| u32::from(v4)) {
+    match address.to_ipv4_mapped().map(u32::from) {
         Some(four) => format!("::ffff:{:x}:{:x}", four >> 16, four & 0xFFFF),
         None => address.to_string(),
     }

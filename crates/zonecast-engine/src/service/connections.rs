@@ -3,7 +3,7 @@
 use super::input::{Errors, Form};
 use super::secrets::{Stored, known_kind, masked, plain_map, same_secrets, save};
 use super::view::{ConnectionView, TestView};
-use super::write::{add_once, audit, given_before};
+use super::write::{self, add_once, audit, given_before};
 use super::{Caller, Expected};
 use crate::app::App;
 use crate::catalog::{View, ZoneEntry};
@@ -11,9 +11,9 @@ use crate::problem::Problem;
 use serde_json::Value;
 use std::time::{Duration, Instant};
 use zonecast_core::Name;
-use zonecast_providers::ZoneRef;
 use zonecast_providers::fields::Settings;
-use zonecast_store::{ConnectionRow, Remember, StoreError};
+use zonecast_providers::{Provider, ZoneRef};
+use zonecast_store::{ConnectionRow, Operation, Remember, StoreError};
 
 /// How long a test may take.
 pub const TEST_PATIENCE: Duration = Duration::from_secs(15);
@@ -120,15 +120,6 @@ pub fn fresh(
     }
 }
 
-/// Stores a connection that a new zone brings with it, and takes it into the catalog.
-pub async fn add(app: &App, caller: &Caller, row: ConnectionRow) -> Result<ConnectionRow, Problem> {
-    app.catalog.connect(&row).map_err(|words| Problem::field("/settings", words))?;
-    let line = audit(caller, "connection.add", format!("connection:{}", row.name));
-    let stored = app.store.add_connection(&row, &[line]).await.map_err(|error| taken(error, &row.name))?;
-    app.catalog.reload().await?;
-    Ok(stored)
-}
-
 fn taken(error: StoreError, name: &str) -> Problem {
     match error {
         StoreError::Constraint { by, .. } => {
@@ -181,7 +172,12 @@ pub async fn patch(
     change_settings(&mut row, given, &mut errors);
     errors.into_result(())?;
     row.implicit = false;
-    update(app, caller, row).await
+    write::operation!(app, |operation| update(app, &operation, caller, &row, None).await?)?;
+    let mut view = get(app, id).await?;
+    if view.zones > 1 {
+        view.notes.push(format!("used by {} zones", view.zones));
+    }
+    Ok(view)
 }
 
 /// Puts given settings over a row, by the rule for secrets.
@@ -205,26 +201,53 @@ pub fn change_settings(
     }
 }
 
-/// Stores a changed connection, lets it be tried at once, and says who else uses it.
-pub async fn update(app: &App, caller: &Caller, row: ConnectionRow) -> Result<ConnectionView, Problem> {
-    app.catalog.connect(&row).map_err(|words| Problem::field("/settings", words))?;
+/// Stores a changed connection, and where its zones are now: with another endpoint they are other places,
+/// and no two zone objects may come to one. `but` is a zone that the caller stores itself.
+pub(super) async fn update(
+    app: &App,
+    operation: &Operation,
+    caller: &Caller,
+    row: &ConnectionRow,
+    but: Option<i64>,
+) -> Result<(), Problem> {
+    let provider = app.catalog.connect(row).map_err(|words| Problem::field("/settings", words))?;
     let line = audit(caller, "connection.set", format!("connection:{}", row.id));
-    app.store.update_connection(&row, &[line]).await.map_err(|error| match error {
+    operation.update_connection(row, &[line]).await.map_err(|error| match error {
         StoreError::Changed { .. } => {
             Problem::new(412, "the connection was changed meanwhile: read it again")
         }
         error => taken(error, &row.name),
     })?;
-    app.store
+    operation
         .set_connection_state(row.id, &row.state, row.last_error.as_deref(), row.failures, row.open_until)
         .await?;
-    app.catalog.reload().await?;
-    app.engine.wake();
-    let mut view = get(app, row.id).await?;
-    if view.zones > 1 {
-        view.notes.push(format!("used by {} zones", view.zones));
+    for mut zone in operation.zones_at(row.id).await? {
+        let there = physical_id(row, provider.as_ref(), &zone.name, zone.provider_zone_id.clone());
+        if Some(zone.id) == but || there == zone.physical_id {
+            continue;
+        }
+        zone.physical_id = there;
+        operation.update_zone(&zone, &[]).await.map_err(|error| match error {
+            StoreError::Constraint { by: Some(by), .. } => Problem::conflict(
+                "/settings",
+                format!("zone {} would be at the very place of zone {by}: remove one of them first", zone.id),
+            ),
+            error => error.into(),
+        })?;
+        operation.rematch_zone(zone.id).await?;
     }
-    Ok(view)
+    Ok(())
+}
+
+/// The one place that a zone at a connection is, whatever the connection is called.
+pub(super) fn physical_id(
+    row: &ConnectionRow,
+    provider: &dyn Provider,
+    name: &Name,
+    provider_zone_id: Option<String>,
+) -> String {
+    let reference = ZoneRef { provider_zone_id, ..ZoneRef::new(name.clone()) };
+    format!("{} {}", row.provider, provider.physical_id(&reference))
 }
 
 /// Removes a connection without zones.

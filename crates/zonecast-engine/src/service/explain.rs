@@ -74,7 +74,7 @@ pub async fn explain(app: &App, name: &str, rtype: Option<&str>) -> Result<Expla
     zones.sort_by_key(|zone| !zone.matches);
     let claims =
         app.store.claims_at(std::slice::from_ref(&name)).await?.into_iter().map(|claim| ExplainClaim {
-            owner: format!("{}:{}", super::view::owner_word(claim.owner.kind), claim.owner.id),
+            owner: format!("{}:{}", claim.owner.kind.word(), claim.owner.id),
             rtype: claim.data.rtype().to_string(),
             value: claim.data.to_text(),
             ttl: claim.ttl.map(|ttl| ttl.seconds()),

@@ -26,7 +26,7 @@ pub struct HostForm {
     /// What completes it.
     pub main_domain: Field<Name>,
     /// All addresses.
-    pub addresses: Field<Vec<AddressRow>>,
+    pub addresses: Field<Vec<GivenAddress>>,
     /// The host's own TTL.
     pub ttl: Field<Ttl>,
     /// Which addresses get forward records.
@@ -77,10 +77,11 @@ impl HostForm {
         let renamed = self.name.is_given() || self.main_domain.is_given();
         self.name.over(&mut row.name);
         self.main_domain.over(&mut row.main_domain);
-        if let Field::Null = self.addresses {
-            errors.add("/addresses", "must be a list; [] is a host without addresses");
+        match self.addresses {
+            Field::Is(given) => row.addresses = given.into_iter().map(|given| given.over(row)).collect(),
+            Field::Null => errors.add("/addresses", "must be a list; [] is a host without addresses"),
+            Field::Absent => {}
         }
-        self.addresses.over_default(&mut row.addresses);
         self.ttl.over(&mut row.ttl);
         self.address_policy.over_default(&mut row.address_policy);
         self.vm_status.over(&mut row.vm_status);
@@ -94,6 +95,23 @@ impl HostForm {
             _ if renamed || row.fqdn.is_root() => complete_name(row, view, errors),
             _ => {}
         }
+    }
+}
+
+/// One address as a body gives it.
+#[derive(Debug)]
+pub struct GivenAddress {
+    ip: IpAddr,
+    reverse_name: Field<Name>,
+}
+
+impl GivenAddress {
+    /// The address in the host's row: its reverse name stays unless another, or `null`, is given.
+    fn over(self, row: &HostRow) -> AddressRow {
+        let known = row.addresses.iter().find(|known| known.ip == self.ip);
+        let mut reverse_name = known.and_then(|known| known.reverse_name.clone());
+        self.reverse_name.over(&mut reverse_name);
+        AddressRow { ip: self.ip, reverse_name }
     }
 }
 
@@ -116,7 +134,7 @@ fn blank_host() -> HostRow {
 
 fn names_by_pool(form: &HostForm, view: &View) -> bool {
     let Field::Is(addresses) = &form.addresses else { return false };
-    let named = |address: &AddressRow| {
+    let named = |address: &GivenAddress| {
         view.pool_of(address.ip).is_some_and(|pool| pool.name_pattern.is_some() && pool.main_domain.is_some())
     };
     addresses.iter().any(named)
@@ -167,13 +185,13 @@ fn bare_name(text: &str) -> Result<String, String> {
     Ok(text.to_owned())
 }
 
-fn addresses(form: &mut Form<'_>, errors: &mut Errors) -> Field<Vec<AddressRow>> {
+fn addresses(form: &mut Form<'_>, errors: &mut Errors) -> Field<Vec<GivenAddress>> {
     let items = match form.list("addresses", ADDRESSES_MAX, errors) {
         Field::Is(items) => items,
         Field::Null => return Field::Null,
         Field::Absent => return Field::Absent,
     };
-    let mut rows: Vec<AddressRow> = Vec::with_capacity(items.len());
+    let mut rows: Vec<GivenAddress> = Vec::with_capacity(items.len());
     let mut seen = std::collections::HashSet::with_capacity(if items.len() > 8 { items.len() } else { 0 });
     for (index, item) in items.iter().enumerate() {
         let Some((row, field)) = address(item, index, errors) else { continue };
@@ -188,10 +206,10 @@ fn addresses(form: &mut Form<'_>, errors: &mut Errors) -> Field<Vec<AddressRow>>
 }
 
 /// One address, and where in the item it stands.
-fn address(item: &Value, index: usize, errors: &mut Errors) -> Option<(AddressRow, &'static str)> {
+fn address(item: &Value, index: usize, errors: &mut Errors) -> Option<(GivenAddress, &'static str)> {
     match item {
         Value::String(text) => match parse_address(text) {
-            Ok(ip) => Some((AddressRow { ip, reverse_name: None }, "")),
+            Ok(ip) => Some((GivenAddress { ip, reverse_name: Field::Absent }, "")),
             Err(error) => {
                 errors.add(format!("/addresses/{index}"), error.to_string());
                 None
@@ -203,10 +221,10 @@ fn address(item: &Value, index: usize, errors: &mut Errors) -> Option<(AddressRo
             if matches!(ip, Field::Null) || !fields.contains_key("ip") {
                 errors.add(form.pointer("ip"), "is missing");
             }
-            let reverse_name = form.parsed("reverse_name", errors, parse_host_name).value();
-            form.ignore(&["reverse_name_unicode", "ptr"]);
+            let reverse_name = form.parsed("reverse_name", errors, parse_host_name);
+            form.ignore(&["reverse_name_unicode", "ptr", "no_matching_zone"]);
             form.finish(errors);
-            ip.value().map(|ip| (AddressRow { ip, reverse_name }, "/ip"))
+            ip.value().map(|ip| (GivenAddress { ip, reverse_name }, "/ip"))
         }
         other => {
             errors.add(

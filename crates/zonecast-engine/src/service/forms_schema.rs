@@ -24,7 +24,8 @@ pub struct NamedAddress {
     /// The single address.
     #[schema(example = "2001:db8::10")]
     pub ip: String,
-    /// Its own reverse name; without it the PTR points to the host's fqdn.
+    /// Its own reverse name; `null` takes it away, and the PTR points to the host's fqdn. Left out, an
+    /// address that stays keeps the one it has.
     #[schema(example = "mail.example.com")]
     pub reverse_name: Option<String>,
 }
@@ -68,7 +69,7 @@ pub struct HostPatchBody {
     pub name: Option<String>,
     /// What completes it.
     pub main_domain: Option<String>,
-    /// All addresses: the list is replaced whole.
+    /// All addresses: the list is replaced whole; an address that stays keeps its own reverse name.
     #[schema(max_items = 1000)]
     pub addresses: Option<Vec<AddressBody>>,
     /// TTL of its records; `null` goes back to the zone's.

@@ -1,15 +1,15 @@
 //! Hosts: registered, changed, looked at, removed.
 //!
-//! Each call checks its input, derives the host's claims, finds the (zone, name) pairs that its old
-//! and new state touch, and stores all of it in one transaction with a job that watches. The answer is
-//! given then: providers are the engine's business.
+//! What a host shares with every owner is in `owners`; here is what it is: a name and addresses, from
+//! which its claims follow.
 
 use super::forms::HostForm;
 use super::input::{Errors, Form};
+use super::owners::{self, Head, How, ListOwners, Owner, refuse_cname_neighbours};
 use super::rows::{Asked, rows_of};
-use super::touch::{host_claims, places, touched};
+use super::touch::{host_claims, places};
 use super::view::{AddressView, HostView, time};
-use super::write::{self, Wish};
+use super::write::Refused;
 use super::{Caller, Expected, Page, Work};
 use crate::app::App;
 use crate::catalog::View;
@@ -18,25 +18,87 @@ use serde_json::Value;
 use std::net::IpAddr;
 use zonecast_core::host::{parse_address, parse_host_name};
 use zonecast_core::{AddressPolicy, Name, RecordType};
-use zonecast_store::{
-    HostFilter, HostRow, JobFilter, NewClaim, OwnerAction, OwnerId, OwnerKind, OwnerRow, OwnerWrite,
-};
+use zonecast_store::{HostRow, NewClaim, OwnerFilter, OwnerId, OwnerKind, OwnerRow, StoreError};
+
+impl Owner for HostRow {
+    const KIND: OwnerKind = OwnerKind::Host;
+    const NAME: &'static str = "/fqdn";
+    type View = HostView;
+
+    fn head(&self) -> Head<'_> {
+        Head { id: self.id, version: self.version, state: &self.state, name: &self.fqdn }
+    }
+
+    fn leave(&mut self) {
+        self.state = "deleting".to_owned();
+    }
+
+    fn into_row(self) -> OwnerRow {
+        OwnerRow::Host(self)
+    }
+
+    async fn find(app: &App, id: i64) -> Result<Option<HostRow>, StoreError> {
+        app.store.host(id).await
+    }
+
+    async fn page(
+        app: &App,
+        filter: &OwnerFilter,
+        after: i64,
+        limit: usize,
+    ) -> Result<Vec<HostRow>, StoreError> {
+        app.store.hosts(filter, after, limit).await
+    }
+
+    async fn show(app: &App, rows: &[HostRow], records: bool) -> Result<Vec<HostView>, Problem> {
+        let view = app.catalog.view();
+        let mut items: Vec<HostView> = rows.iter().map(|row| view_of(row, &view)).collect();
+        if records {
+            let asked: Vec<Asked> = rows.iter().map(|row| asked(row, &view)).collect();
+            for (item, records) in items.iter_mut().zip(rows_of(app, &view, &asked).await?) {
+                item.records = Some(records);
+            }
+        }
+        Ok(items)
+    }
+
+    /// One that was never synced stays so while it is disabled or suspended, and where hosts are synced by
+    /// hand only (S5.21); one that was keeps its records, at its new values.
+    fn claims(&mut self, app: &App, view: &View, held: &[NewClaim], begin: bool) -> Vec<NewClaim> {
+        let may_begin = begin || (self.state == "active" && app.config.orchestrator.dns.auto_register);
+        match self.state != "secondary" && (may_begin || !held.is_empty()) {
+            true => host_claims(self, view),
+            false => Vec::new(),
+        }
+    }
+
+    fn why_not(&self, held: &[NewClaim]) -> Option<String> {
+        let HostRow { id, state, .. } = self;
+        match state.as_str() {
+            "secondary" => Some(format!("host {id} is secondary: its records are never written from here")),
+            "active" => None,
+            _ if held.is_empty() => {
+                Some(format!("host {id} is {state} and was never synced: enable it first"))
+            }
+            _ => None,
+        }
+    }
+
+    async fn check(
+        &self,
+        app: &App,
+        _: &View,
+        held: &[NewClaim],
+        claims: &[NewClaim],
+    ) -> Result<(), Refused> {
+        let owner = OwnerId { kind: OwnerKind::Host, id: self.id };
+        Ok(refuse_cname_neighbours(app, owner, held, claims, "/fqdn").await?)
+    }
+}
 
 /// Registers a host.
 pub async fn register(app: &App, caller: &Caller, body: &Value) -> Result<Work<HostView>, Problem> {
-    let view = app.catalog.view();
-    let row = read_new(&view, body)?;
-    let wish = Wish::new(caller, "host.add", format!("register {}", row.fqdn));
-    super::records::refuse_cname_neighbours(
-        app,
-        OwnerId { kind: OwnerKind::Host, id: 0 },
-        &new_write(app, &view, row.clone()).claims,
-        "/fqdn",
-    )
-    .await?;
-    let stored = write::one(app, &wish, |view| Ok(new_write(app, view, row.clone()))).await;
-    let (id, job_id) = stored.map_err(|problem| name_taken(problem, &row.fqdn))?;
-    Ok(Work { job_id, data: get(app, id).await? })
+    owners::add(app, caller, "register", read_new(&app.catalog.view(), body)?).await
 }
 
 fn read_new(view: &View, body: &Value) -> Result<HostRow, Problem> {
@@ -46,120 +108,22 @@ fn read_new(view: &View, body: &Value) -> Result<HostRow, Problem> {
     errors.into_result(row)
 }
 
-pub(super) fn taken(fqdn: &Name, by: i64) -> String {
-    format!("{fqdn} is registered already, as host {by}")
-}
-
-fn name_taken(problem: Problem, fqdn: &Name) -> Problem {
-    match write::taken_by(&problem) {
-        Some(by) => Problem::conflict("/fqdn", taken(fqdn, by)),
-        None => problem,
+fn over(body: &Value) -> impl Fn(&mut HostRow, &View) -> Result<(), Problem> {
+    |row, view| {
+        let mut errors = Errors::default();
+        HostForm::read(Form::body(body)?, &mut errors).over(row, view, &mut errors);
+        errors.into_result(())
     }
-}
-
-/// A new host's write. Claims are stored once it may be synced: not before the first sync of a
-/// disabled or suspended host, nor where hosts are registered by hand only (S5.21).
-pub(super) fn new_write(app: &App, view: &View, row: HostRow) -> OwnerWrite {
-    let synced = row.state == "active" && app.config.orchestrator.dns.auto_register;
-    let claims = if synced { host_claims(&row, view) } else { Vec::new() };
-    let touched = touched(view, claims.iter());
-    OwnerWrite { row: OwnerRow::Host(row), action: OwnerAction::Insert, claims, touched }
-}
-
-/// Which hosts a list shows.
-#[derive(Clone, Debug, Default)]
-pub struct ListHosts {
-    /// Part of the name, or an address.
-    pub search: Option<String>,
-    /// Exactly this name.
-    pub fqdn: Option<String>,
-    /// In this state.
-    pub state: Option<String>,
-    /// Hosts that have this address.
-    pub address: Option<String>,
-    /// With their records.
-    pub records: bool,
-    /// Items on a page.
-    pub limit: usize,
-    /// Where the page begins.
-    pub cursor: Option<String>,
 }
 
 /// A page of hosts, by id.
-pub async fn list(app: &App, query: &ListHosts) -> Result<Page<HostView>, Problem> {
-    let mut errors = Errors::default();
-    let mut check = |field: &str, wrong: String| errors.add(field, wrong);
-    let fqdn = match query.fqdn.as_deref().map(Name::parse) {
-        Some(Err(error)) => {
-            check("fqdn", error.to_string());
-            None
-        }
-        other => other.and_then(Result::ok),
-    };
-    let address = match query.address.as_deref().map(parse_address) {
-        Some(Err(error)) => {
-            check("address", error.to_string());
-            None
-        }
-        other => other.and_then(Result::ok),
-    };
-    let after = super::cursor_in(query.cursor.as_deref(), &mut errors);
-    errors.into_result(())?;
-    let rows = match (fqdn, address) {
-        (None, None) => {
-            let filter = HostFilter {
-                search: query.search.as_deref().map(ascii).unwrap_or_default(),
-                state: query.state.clone().unwrap_or_default(),
-                ..HostFilter::default()
-            };
-            app.store.hosts(&filter, after, query.limit + 1).await?
-        }
-        (Some(fqdn), _) => with_name(app, &fqdn).await?,
-        (None, Some(address)) => {
-            let ids: Vec<i64> =
-                app.store.hosts_holding(&[address]).await?.into_iter().map(|(_, id)| id).collect();
-            app.store.hosts_by_ids(&ids).await?
-        }
-    };
-    let (rows, next_cursor) = super::cut(rows, query.limit, |row| row.id);
-    let view = app.catalog.view();
-    let mut items: Vec<HostView> = rows.iter().map(|row| view_of(row, &view)).collect();
-    if query.records {
-        let asked: Vec<Asked> = rows.iter().map(|row| asked(row, &view)).collect();
-        for (item, records) in items.iter_mut().zip(rows_of(app, &view, &asked).await?) {
-            item.records = Some(records);
-        }
-    }
-    Ok(Page { items, next_cursor })
-}
-
-/// What is looked for in the form names are stored in; a name in national script is found by whole
-/// labels only, for a part of one has no ASCII form.
-pub(super) fn ascii(search: &str) -> String {
-    match Name::parse(search) {
-        Ok(name) if !search.is_ascii() => name.to_string(),
-        _ => search.to_owned(),
-    }
-}
-
-/// The host of this name; one on its way out only where no other has the name.
-async fn with_name(app: &App, fqdn: &Name) -> Result<Vec<HostRow>, Problem> {
-    if let Some(host) = app.store.host_by_fqdn(fqdn).await? {
-        return Ok(vec![host]);
-    }
-    let filter = HostFilter { search: fqdn.to_string(), prefix: true, ..HostFilter::default() };
-    let mut rows = app.store.hosts(&filter, 0, 500).await?;
-    rows.retain(|row| row.fqdn == *fqdn);
-    Ok(rows)
+pub async fn list(app: &App, query: &ListOwners) -> Result<Page<HostView>, Problem> {
+    owners::list::<HostRow>(app, query).await
 }
 
 /// One host with its records.
 pub async fn get(app: &App, id: i64) -> Result<HostView, Problem> {
-    let row = app.store.host(id).await?.ok_or_else(|| Problem::missing("host", id))?;
-    let view = app.catalog.view();
-    let mut host = view_of(&row, &view);
-    host.records = rows_of(app, &view, &[asked(&row, &view)]).await?.pop();
-    Ok(host)
+    owners::get::<HostRow>(app, id).await
 }
 
 fn asked(row: &HostRow, view: &View) -> Asked {
@@ -220,15 +184,7 @@ pub async fn patch(
     body: &Value,
     expected: Expected,
 ) -> Result<Work<HostView>, Problem> {
-    let mut errors = Errors::default();
-    HostForm::read(Form::body(body)?, &mut errors);
-    errors.into_result(())?;
-    change(app, caller, id, expected, "host.set", |row, view| {
-        let mut errors = Errors::default();
-        HostForm::read(Form::body(body)?, &mut errors).over(row, view, &mut errors);
-        errors.into_result(())
-    })
-    .await
+    owners::change(app, caller, id, expected, &How::asked("set"), over(body)).await
 }
 
 /// Gives an address its own reverse name, or takes it away.
@@ -248,7 +204,7 @@ pub async fn set_reverse_name(
     }
     form.finish(&mut errors);
     let reverse_name = errors.into_result(reverse_name)?.value();
-    change(app, caller, id, Expected(None), "host.rdns", |row, _| {
+    owners::change(app, caller, id, Expected(None), &How::asked("rdns"), |row: &mut HostRow, _| {
         let known = row.addresses.iter_mut().find(|address| address.ip == ip);
         let address = known.ok_or_else(|| Problem::new(404, format!("host {id} has no address {ip}")))?;
         address.reverse_name = reverse_name.clone();
@@ -259,129 +215,22 @@ pub async fn set_reverse_name(
 
 /// Changes the state: `active`, `disabled` or `suspended`.
 pub async fn set_state(app: &App, caller: &Caller, id: i64, state: &str) -> Result<Work<HostView>, Problem> {
-    let action = match state {
-        "active" => "host.enable",
-        "disabled" => "host.disable",
-        _ => "host.suspend",
+    let word = match state {
+        "active" => "enable",
+        "disabled" => "disable",
+        _ => "suspend",
     };
-    change(app, caller, id, Expected(None), action, |row, _| {
+    owners::change(app, caller, id, Expected(None), &How::asked(word), |row: &mut HostRow, _| {
         row.state = state.to_owned();
         Ok(())
     })
     .await
 }
 
-/// Reads the host, changes it, stores it; once more if somebody else was faster.
-async fn change(
-    app: &App,
-    caller: &Caller,
-    id: i64,
-    expected: Expected,
-    action: &str,
-    edit: impl Fn(&mut HostRow, &View) -> Result<(), Problem>,
-) -> Result<Work<HostView>, Problem> {
-    for _ in 0..write::TRIES {
-        let old = current(app, id).await?;
-        expected.check(old.version)?;
-        let held = app.store.claims_of(OwnerId { kind: OwnerKind::Host, id }, false).await?;
-        let held: Vec<NewClaim> = held.into_iter().map(write::as_new).collect();
-        let wish = Wish::new(caller, action, format!("update {}", old.fqdn));
-        let stored = write::one(app, &wish, |view| {
-            let mut new = old.clone();
-            edit(&mut new, view)?;
-            Ok(changed_write(app, view, &old, new, &held))
-        })
-        .await;
-        match stored {
-            Err(problem) if write::was_changed(&problem) => continue,
-            Err(problem) => {
-                return Err(match write::taken_by(&problem) {
-                    Some(by) => {
-                        Problem::conflict("/fqdn", format!("this name is registered already, as host {by}"))
-                    }
-                    None => problem,
-                });
-            }
-            Ok((id, job_id)) => return Ok(Work { job_id, data: get(app, id).await? }),
-        }
-    }
-    Err(write::too_busy())
-}
-
-async fn current(app: &App, id: i64) -> Result<HostRow, Problem> {
-    let row = app.store.host(id).await?.ok_or_else(|| Problem::missing("host", id))?;
-    if row.state == "deleting" {
-        return Err(Problem::new(409, format!("host {id} is being removed")));
-    }
-    Ok(row)
-}
-
-/// The write of a changed host. One that was never synced stays so while it is disabled or suspended,
-/// and where hosts are synced by hand only; one that was keeps its records, at its new values.
-fn changed_write(app: &App, view: &View, old: &HostRow, new: HostRow, held: &[NewClaim]) -> OwnerWrite {
-    let may_begin = match new.state.as_str() {
-        "active" => app.config.orchestrator.dns.auto_register,
-        _ => false,
-    };
-    let synced = new.state != "secondary" && (may_begin || !held.is_empty());
-    let claims = if synced { host_claims(&new, view) } else { Vec::new() };
-    // Only what differs is looked at again: a new TTL touches all names, a new address its own.
-    let changed = held.iter().filter(|claim| !claims.contains(claim));
-    let added = claims.iter().filter(|claim| !held.contains(claim));
-    let touched = touched(view, changed.chain(added));
-    let action = OwnerAction::Update { expected_version: old.version };
-    OwnerWrite { row: OwnerRow::Host(new), action, claims, touched }
-}
-
 /// Set DNS records: read afresh, write what is owned, remove what is stale; `take_over` replaces
 /// values of others at this host's names, once; `rewrite: false` writes only what differs.
 pub async fn sync(app: &App, caller: &Caller, id: i64, body: &Value) -> Result<Work<HostView>, Problem> {
-    let mut errors = Errors::default();
-    let mut form = Form::body(body)?;
-    let take_over = form.flag("take_over", &mut errors).value().unwrap_or(false);
-    let rewrite = form.flag("rewrite", &mut errors).value().unwrap_or(true);
-    form.finish(&mut errors);
-    errors.into_result(())?;
-    for _ in 0..write::TRIES {
-        let row = current(app, id).await?;
-        if row.state == "secondary" {
-            return Err(Problem::new(
-                409,
-                format!("host {id} is secondary: its records are never written from here"),
-            ));
-        }
-        let held = app.store.claims_of(OwnerId { kind: OwnerKind::Host, id }, false).await?;
-        if held.is_empty() && row.state != "active" {
-            let state = &row.state;
-            return Err(Problem::new(
-                409,
-                format!("host {id} is {state} and was never synced: enable it first"),
-            ));
-        }
-        let held: Vec<NewClaim> = held.into_iter().map(write::as_new).collect();
-        let wish = Wish {
-            rewrite,
-            take_over,
-            ..Wish::new(caller, "host.sync", format!("set DNS records of {}", row.fqdn))
-        };
-        let stored = write::one(app, &wish, |view| {
-            let claims = host_claims(&row, view);
-            let touched = touched(view, held.iter().chain(&claims));
-            let same = held.len() == claims.len() && claims.iter().all(|claim| held.contains(claim));
-            let action = match same {
-                true => OwnerAction::Touch,
-                false => OwnerAction::Update { expected_version: row.version },
-            };
-            Ok(OwnerWrite { row: OwnerRow::Host(row.clone()), action, claims, touched })
-        })
-        .await;
-        match stored {
-            Err(problem) if write::was_changed(&problem) => continue,
-            Err(problem) => return Err(problem),
-            Ok((id, job_id)) => return Ok(Work { job_id, data: get(app, id).await? }),
-        }
-    }
-    Err(write::too_busy())
+    owners::change(app, caller, id, Expected(None), &How::sync(body)?, |_: &mut HostRow, _| Ok(())).await
 }
 
 /// Withdraws all records of a host; it is gone when every zone has an outcome. With `forget` it goes
@@ -393,40 +242,5 @@ pub async fn remove(
     forget: bool,
     expected: Expected,
 ) -> Result<Work<HostView>, Problem> {
-    for _ in 0..write::TRIES {
-        let row = app.store.host(id).await?.ok_or_else(|| Problem::missing("host", id))?;
-        expected.check(row.version)?;
-        let view = app.catalog.view();
-        let mut gone = view_of(&row, &view);
-        let owner = OwnerId { kind: OwnerKind::Host, id };
-        if row.state == "deleting" {
-            if forget {
-                app.store.forget(owner, &[write::forgotten(caller, owner)]).await?;
-            }
-            let about = JobFilter { owner: Some(owner), ..JobFilter::default() };
-            let job_id = app.store.jobs(&about, None, 1).await?.first().map(|job| job.id);
-            return Ok(Work { job_id, data: gone });
-        }
-        let held: Vec<NewClaim> =
-            app.store.claims_of(owner, false).await?.into_iter().map(write::as_new).collect();
-        let wish = Wish::new(caller, "host.remove", format!("remove {}", row.fqdn));
-        let stored = write::one(app, &wish, |view| {
-            let touched = touched(view, held.iter());
-            let action = OwnerAction::Remove { expected_version: row.version };
-            Ok(OwnerWrite { row: OwnerRow::Host(row.clone()), action, claims: Vec::new(), touched })
-        })
-        .await;
-        match stored {
-            Err(problem) if write::was_changed(&problem) => continue,
-            Err(problem) => return Err(problem),
-            Ok((_, job_id)) => {
-                if forget {
-                    app.store.forget(owner, &[write::forgotten(caller, owner)]).await?;
-                }
-                gone.state = "deleting".to_owned();
-                return Ok(Work { job_id, data: gone });
-            }
-        }
-    }
-    Err(write::too_busy())
+    owners::remove::<HostRow>(app, caller, id, forget, expected).await
 }

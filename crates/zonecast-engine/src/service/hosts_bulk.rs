@@ -1,8 +1,8 @@
 //! Many hosts in one call: one transaction, one job, one result per item.
 
 use super::forms::HostForm;
-use super::hosts::{new_write, taken};
 use super::input::{Errors, Field, Form, kind};
+use super::owners::{new_write, taken};
 use super::write::{self, Wish};
 use super::{Caller, Work};
 use crate::app::App;
@@ -123,7 +123,7 @@ async fn store_bulk(
                 item.id = Some(*id);
                 continue;
             }
-            WriteResult::NameTaken { by } => taken(&row.fqdn, *by),
+            WriteResult::NameTaken { by } => taken(row, *by),
             WriteResult::Changed | WriteResult::Missing => "was changed meanwhile: send it again".to_owned(),
         };
         item.errors.push(FieldProblem { field: format!("/hosts/{index}/fqdn"), message: refused });

@@ -5,7 +5,7 @@ use crate::problem::Problem;
 use serde::Serialize;
 use std::collections::HashMap;
 use zonecast_core::{Name, RecordData, RecordType};
-use zonecast_store::{HostFilter, HostRow};
+use zonecast_store::{HostRow, OwnerFilter};
 
 /// Hosts read in one step.
 const STEP: usize = 1_000;
@@ -27,7 +27,7 @@ pub struct MappingView {
 /// `reverse` is the PTR in force: where several hosts hold one address, each of them shows what the
 /// newest claim says. An address without any PTR claim shows the host's own name.
 pub async fn page(app: &App, after: i64) -> Result<(Vec<MappingView>, Option<i64>), Problem> {
-    let hosts = app.store.hosts(&HostFilter::default(), after, STEP).await?;
+    let hosts = app.store.hosts(&OwnerFilter::default(), after, STEP).await?;
     let next = (hosts.len() == STEP).then(|| hosts.last().map(|host| host.id)).flatten();
     let staying = || hosts.iter().filter(|host| host.state != "deleting");
     let names: Vec<Name> = staying().flat_map(reverse_names).collect();

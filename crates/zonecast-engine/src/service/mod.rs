@@ -5,8 +5,8 @@
 //! library come in through the same functions, so a rule is written once.
 //!
 //! `input` reads bodies and names every wrong field; `forms` says what each body may hold; `view` is
-//! what comes out; `touch` says which names in which zones a wish changes; the other files are one
-//! per resource.
+//! what comes out; `touch` says which names in which zones a wish changes; `owners` is what hosts, domains
+//! and records share; the other files are one per resource.
 
 pub mod audit;
 pub mod connections;
@@ -25,6 +25,7 @@ pub mod jobs;
 pub mod keys;
 pub mod mapping;
 pub mod orchestrator;
+pub mod owners;
 pub mod pause;
 pub mod plan;
 pub mod pools;

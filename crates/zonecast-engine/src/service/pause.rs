@@ -1,10 +1,10 @@
 //! Stopping and going on: everywhere, at one connection, in one zone. Registrations go on meanwhile.
 
+use super::Caller;
 use super::connections::{self, list};
 use super::view::{ConnectionView, ZoneView};
-use super::write::audit;
+use super::write::{audit, operation};
 use super::zones::{self, entry};
-use super::{Caller, zone_work};
 use crate::app::App;
 use crate::problem::Problem;
 use serde::{Deserialize, Serialize};
@@ -43,16 +43,15 @@ pub async fn connection(
     paused: bool,
 ) -> Result<ConnectionView, Problem> {
     connections::get(app, id).await?;
-    let state = if paused { "paused" } else { "ok" };
-    // Before the state says that nothing waits.
-    if !paused {
-        let view = app.catalog.view();
-        let zones = view.zones.values().filter(|zone| zone.row.connection_id == id);
-        app.store.end_waits(&zones.map(|zone| zone.row.id).collect::<Vec<_>>()).await?;
-    }
-    app.store.set_connection_state(id, state, None, 0, 0).await?;
-    let action = if paused { "connection.pause" } else { "connection.resume" };
-    done(app, caller, action, format!("connection:{id}")).await?;
+    let (state, action) = if paused { ("paused", "connection.pause") } else { ("ok", "connection.resume") };
+    let view = app.catalog.view();
+    let zones = view.zones.values().filter(|zone| zone.row.connection_id == id && !paused);
+    let zones: Vec<i64> = zones.map(|zone| zone.row.id).collect();
+    operation!(app, |operation| {
+        operation.end_waits(&zones).await?;
+        operation.set_connection_state(id, state, None, 0, 0).await?;
+        operation.audit(&[audit(caller, action, format!("connection:{id}"))]).await?;
+    })?;
     connections::get(app, id).await
 }
 
@@ -61,20 +60,15 @@ pub async fn zone(app: &App, caller: &Caller, id: i64, paused: bool) -> Result<Z
     if entry(app, id)?.row.state == "deleting" {
         return Err(Problem::new(409, format!("zone {id} is being removed")));
     }
-    if !paused {
-        app.store.end_waits(&[id]).await?;
-    }
-    app.store.set_zone_state(id, if paused { "paused" } else { "ok" }, None).await?;
-    let action = if paused { "zone.pause" } else { "zone.resume" };
-    done(app, caller, action, format!("zone:{id}")).await?;
+    let (state, action) = if paused { ("paused", "zone.pause") } else { ("ok", "zone.resume") };
+    operation!(app, |operation| {
+        if !paused {
+            operation.end_waits(&[id]).await?;
+        }
+        operation.set_zone_state(id, state, None).await?;
+        operation.audit(&[audit(caller, action, format!("zone:{id}"))]).await?;
+    })?;
     zones::get(app, id)
-}
-
-async fn done(app: &App, caller: &Caller, action: &str, object: String) -> Result<(), Problem> {
-    app.store.audit(&[audit(caller, action, object)]).await?;
-    app.catalog.reload().await?;
-    app.engine.wake();
-    Ok(())
 }
 
 /// How many held names were let go.
@@ -86,9 +80,14 @@ pub struct ApproveView {
 
 /// Lets the held removals of every zone go.
 pub async fn approve_all(app: &App, caller: &Caller) -> Result<ApproveView, Problem> {
-    let mut approved = 0;
-    for id in app.catalog.view().zones.keys() {
-        approved += zone_work::approve(app, caller, *id).await?;
-    }
+    let view = app.catalog.view();
+    let approved = operation!(app, |operation| {
+        let mut approved = 0;
+        for id in view.zones.keys() {
+            approved +=
+                operation.approve(*id, &[audit(caller, "zone.approve", format!("zone:{id}"))]).await?;
+        }
+        approved
+    })?;
     Ok(ApproveView { approved })
 }

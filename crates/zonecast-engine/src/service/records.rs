@@ -2,91 +2,94 @@
 
 use super::forms::RecordForm;
 use super::input::{Errors, Form};
+use super::owners::{self, Head, How, ListOwners, Owner, refuse_cname_neighbours};
 use super::rows::{Asked, rows_of};
-use super::touch::{places, record_claims, touched};
+use super::touch::{places, record_claims};
 use super::view::{DesiredRecordView, RecordView, time};
-use super::write::{self, Wish};
+use super::write::Refused;
 use super::{Caller, Expected, Page, Work};
 use crate::app::App;
 use crate::catalog::View;
 use crate::problem::Problem;
 use serde_json::Value;
-use zonecast_core::{Name, RecordData, RecordType};
-use zonecast_store::{
-    ClaimRow, NewClaim, OwnerAction, OwnerId, OwnerKind, OwnerRow, OwnerWrite, RecordFilter, RecordRow,
-};
+use zonecast_core::{Name, RecordData};
+use zonecast_store::{ClaimRow, NewClaim, OwnerFilter, OwnerId, OwnerKind, OwnerRow, RecordRow, StoreError};
 
-/// Which records a list shows.
-#[derive(Clone, Debug, Default)]
-pub struct ListRecords {
-    /// Part of the name.
-    pub search: Option<String>,
-    /// Exactly this name.
-    pub name: Option<String>,
-    /// Bound to this zone.
-    pub zone_id: Option<i64>,
-    /// In this state.
-    pub state: Option<String>,
-    /// With where they stand.
-    pub records: bool,
-    /// Items on a page.
-    pub limit: usize,
-    /// Where the page begins.
-    pub cursor: Option<String>,
+impl Owner for RecordRow {
+    const KIND: OwnerKind = OwnerKind::Record;
+    const NAME: &'static str = "/name";
+    type View = RecordView;
+
+    fn head(&self) -> Head<'_> {
+        Head { id: self.id, version: self.version, state: &self.state, name: &self.name }
+    }
+
+    fn leave(&mut self) {
+        self.state = "deleting".to_owned();
+    }
+
+    fn into_row(self) -> OwnerRow {
+        OwnerRow::Record(self)
+    }
+
+    fn label(&self) -> String {
+        format!("{} {}", self.name, self.rtype)
+    }
+
+    async fn find(app: &App, id: i64) -> Result<Option<RecordRow>, StoreError> {
+        app.store.record(id).await
+    }
+
+    async fn page(
+        app: &App,
+        filter: &OwnerFilter,
+        after: i64,
+        limit: usize,
+    ) -> Result<Vec<RecordRow>, StoreError> {
+        app.store.records(filter, after, limit).await
+    }
+
+    async fn show(app: &App, rows: &[RecordRow], records: bool) -> Result<Vec<RecordView>, Problem> {
+        let view = app.catalog.view();
+        let mut items: Vec<RecordView> = rows.iter().map(|row| view_of(row, &view)).collect();
+        if records {
+            let asked: Vec<Asked> = rows.iter().map(asked).collect();
+            for (item, rows) in items.iter_mut().zip(rows_of(app, &view, &asked).await?) {
+                item.records = Some(rows);
+            }
+        }
+        Ok(items)
+    }
+
+    fn claims(&mut self, _: &App, _: &View, _: &[NewClaim], _: bool) -> Vec<NewClaim> {
+        record_claims(self)
+    }
+
+    async fn check(
+        &self,
+        app: &App,
+        _: &View,
+        held: &[NewClaim],
+        claims: &[NewClaim],
+    ) -> Result<(), Refused> {
+        let owner = OwnerId { kind: OwnerKind::Record, id: self.id };
+        Ok(refuse_cname_neighbours(app, owner, held, claims, "/name").await?)
+    }
 }
 
 /// A page of records, by id.
-pub async fn list(app: &App, query: &ListRecords) -> Result<Page<RecordView>, Problem> {
-    let mut errors = Errors::default();
-    let after = super::cursor_in(query.cursor.as_deref(), &mut errors);
-    let exact = match query.name.as_deref().map(Name::parse) {
-        Some(Err(error)) => {
-            errors.add("name", error.to_string());
-            None
-        }
-        other => other.and_then(Result::ok),
-    };
-    errors.into_result(())?;
-    let filter = RecordFilter {
-        search: query.search.clone().unwrap_or_default(),
-        state: query.state.clone().unwrap_or_default(),
-        below: exact.clone(),
-        zone_id: query.zone_id,
-        ..RecordFilter::default()
-    };
-    let rows = app.store.records(&filter, after, query.limit + 1).await?;
-    let (mut rows, next_cursor) = super::cut(rows, query.limit, |row| row.id);
-    rows.retain(|row| exact.as_ref().is_none_or(|name| row.name == *name));
-    let view = app.catalog.view();
-    let mut items: Vec<RecordView> = rows.iter().map(|row| view_of(row, &view)).collect();
-    if query.records {
-        let asked: Vec<Asked> = rows.iter().map(asked).collect();
-        for (item, rows) in items.iter_mut().zip(rows_of(app, &view, &asked).await?) {
-            item.records = Some(rows);
-        }
-    }
-    Ok(Page { items, next_cursor })
+pub async fn list(app: &App, query: &ListOwners) -> Result<Page<RecordView>, Problem> {
+    owners::list::<RecordRow>(app, query).await
 }
 
 /// One record with where it stands.
 pub async fn get(app: &App, id: i64) -> Result<RecordView, Problem> {
-    let row = row(app, id).await?;
-    let view = app.catalog.view();
-    let mut record = view_of(&row, &view);
-    record.records = rows_of(app, &view, &[asked(&row)]).await?.pop();
-    Ok(record)
-}
-
-async fn row(app: &App, id: i64) -> Result<RecordRow, Problem> {
-    app.store.record(id).await?.ok_or_else(|| Problem::missing("record", id))
+    owners::get::<RecordRow>(app, id).await
 }
 
 fn asked(row: &RecordRow) -> Asked {
-    Asked { owner: owner(row.id), claims: record_claims(row), deleting: row.state == "deleting" }
-}
-
-fn owner(id: i64) -> OwnerId {
-    OwnerId { kind: OwnerKind::Record, id }
+    let owner = OwnerId { kind: OwnerKind::Record, id: row.id };
+    Asked { owner, claims: record_claims(row), deleting: row.state == "deleting" }
 }
 
 fn view_of(row: &RecordRow, view: &View) -> RecordView {
@@ -109,20 +112,14 @@ fn view_of(row: &RecordRow, view: &View) -> RecordView {
 
 /// Adds a record.
 pub async fn create(app: &App, caller: &Caller, body: &Value) -> Result<Work<RecordView>, Problem> {
-    let mut errors = Errors::default();
-    let row = RecordForm::read(Form::body(body)?, &mut errors).into_new(&mut errors);
-    check_zone(&row, &app.catalog.view(), &mut errors);
-    let row = errors.into_result(row)?;
-    refuse_cname_neighbours(app, owner(0), &record_claims(&row), "/name").await?;
-    let wish = Wish::new(caller, "record.add", format!("add {} {}", row.name, row.rtype));
-    let (id, job_id) = write::one(app, &wish, |view| Ok(new_write(view, row.clone()))).await?;
-    Ok(Work { job_id, data: get(app, id).await? })
+    owners::add(app, caller, "add", read_new(&app.catalog.view(), body)?).await
 }
 
-fn new_write(view: &View, row: RecordRow) -> OwnerWrite {
-    let claims = record_claims(&row);
-    let touched = touched(view, claims.iter());
-    OwnerWrite { row: OwnerRow::Record(row), action: OwnerAction::Insert, claims, touched }
+fn read_new(view: &View, body: &Value) -> Result<RecordRow, Problem> {
+    let mut errors = Errors::default();
+    let row = RecordForm::read(Form::body(body)?, &mut errors).into_new(&mut errors);
+    check_zone(&row, view, &mut errors);
+    errors.into_result(row)
 }
 
 fn check_zone(row: &RecordRow, view: &View, errors: &mut Errors) {
@@ -142,43 +139,6 @@ fn check_zone(row: &RecordRow, view: &View, errors: &mut Errors) {
     }
 }
 
-/// 409 where a person asks for a CNAME beside other data, or for other data beside a CNAME.
-pub async fn refuse_cname_neighbours(
-    app: &App,
-    owner: OwnerId,
-    claims: &[NewClaim],
-    field: &str,
-) -> Result<(), Problem> {
-    let mut names: Vec<Name> = claims.iter().map(|claim| claim.name.clone()).collect();
-    names.sort_unstable();
-    names.dedup();
-    let standing = app.store.claims_at(&names).await?;
-    let clash = claims.iter().find_map(|claim| {
-        standing
-            .iter()
-            .find(|other| other.owner != owner && clashes(claim, other))
-            .map(|other| (claim, other))
-    });
-    let Some((claim, other)) = clash else { return Ok(()) };
-    let (mine, theirs) = (claim.data.rtype(), other.data.rtype());
-    Err(Problem::conflict(
-        field,
-        format!(
-            "{} has {theirs} of {} {} already: {mine} cannot stand beside it",
-            claim.name,
-            super::view::owner_word(other.owner.kind),
-            other.owner.id
-        ),
-    ))
-}
-
-fn clashes(claim: &NewClaim, other: &ClaimRow) -> bool {
-    let meet = claim.zone_id.is_none() || other.zone_id.is_none() || claim.zone_id == other.zone_id;
-    let (a, b) = (claim.data.rtype(), other.data.rtype());
-    let cname = |rtype| rtype == RecordType::CNAME;
-    claim.name == other.name && meet && (cname(a) || cname(b)) && (a != b || claim.data != other.data)
-}
-
 /// Changes a record by a JSON merge patch; `values` is replaced whole.
 pub async fn patch(
     app: &App,
@@ -187,33 +147,13 @@ pub async fn patch(
     body: &Value,
     expected: Expected,
 ) -> Result<Work<RecordView>, Problem> {
-    for _ in 0..write::TRIES {
-        let old = row(app, id).await?;
-        if old.state == "deleting" {
-            return Err(Problem::new(409, format!("record {id} is being removed")));
-        }
-        expected.check(old.version)?;
-        let mut new = old.clone();
+    owners::change(app, caller, id, expected, &How::asked("set"), |row: &mut RecordRow, view| {
         let mut errors = Errors::default();
-        RecordForm::read(Form::body(body)?, &mut errors).over(&mut new, &mut errors);
-        check_zone(&new, &app.catalog.view(), &mut errors);
-        errors.into_result(())?;
-        refuse_cname_neighbours(app, owner(id), &record_claims(&new), "/name").await?;
-        let wish = Wish::new(caller, "record.set", format!("change {} {}", new.name, new.rtype));
-        let stored = write::one(app, &wish, |view| {
-            let (before, claims) = (record_claims(&old), record_claims(&new));
-            let touched = touched(view, before.iter().chain(&claims));
-            let action = OwnerAction::Update { expected_version: old.version };
-            Ok(OwnerWrite { row: OwnerRow::Record(new.clone()), action, claims, touched })
-        })
-        .await;
-        match stored {
-            Err(problem) if write::was_changed(&problem) => continue,
-            Err(problem) => return Err(problem),
-            Ok((id, job_id)) => return Ok(Work { job_id, data: get(app, id).await? }),
-        }
-    }
-    Err(write::too_busy())
+        RecordForm::read(Form::body(body)?, &mut errors).over(row, &mut errors);
+        check_zone(row, view, &mut errors);
+        errors.into_result(())
+    })
+    .await
 }
 
 /// Withdraws a record.
@@ -224,32 +164,7 @@ pub async fn remove(
     forget: bool,
     expected: Expected,
 ) -> Result<Work<RecordView>, Problem> {
-    for _ in 0..write::TRIES {
-        let old = row(app, id).await?;
-        expected.check(old.version)?;
-        let mut gone = view_of(&old, &app.catalog.view());
-        let mut job_id = None;
-        if old.state != "deleting" {
-            let wish = Wish::new(caller, "record.remove", format!("remove {} {}", old.name, old.rtype));
-            let stored = write::one(app, &wish, |view| {
-                let touched = touched(view, record_claims(&old).iter());
-                let action = OwnerAction::Remove { expected_version: old.version };
-                Ok(OwnerWrite { row: OwnerRow::Record(old.clone()), action, claims: Vec::new(), touched })
-            })
-            .await;
-            match stored {
-                Err(problem) if write::was_changed(&problem) => continue,
-                Err(problem) => return Err(problem),
-                Ok((_, job)) => job_id = job,
-            }
-        }
-        if forget {
-            app.store.forget(owner(id), &[write::forgotten(caller, owner(id))]).await?;
-        }
-        gone.state = "deleting".to_owned();
-        return Ok(Work { job_id, data: gone });
-    }
-    Err(write::too_busy())
+    owners::remove::<RecordRow>(app, caller, id, forget, expected).await
 }
 
 /// Claims read in one step of the list of everything desired.

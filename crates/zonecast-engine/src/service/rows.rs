@@ -166,11 +166,12 @@ fn verdict(owner: OwnerId, wanted: &Wanted, rtype: RecordType) -> Option<(KeySta
 
 fn kind_word(kind: zonecast_core::claim::OwnerKind) -> &'static str {
     use zonecast_core::claim::OwnerKind as Kind;
-    super::view::owner_word(match kind {
+    let kind = match kind {
         Kind::Host => OwnerKind::Host,
         Kind::Domain => OwnerKind::Domain,
         Kind::Record => OwnerKind::Record,
-    })
+    };
+    kind.word()
 }
 
 /// The name waits for the engine: what stood there before is old news.

@@ -303,7 +303,7 @@ pub struct JobView {
 
 impl From<&JobRow> for JobView {
     fn from(row: &JobRow) -> JobView {
-        let owner = row.owner.map(|owner| format!("{}:{}", owner_word(owner.kind), owner.id));
+        let owner = row.owner.map(|owner| format!("{}:{}", owner.kind.word(), owner.id));
         JobView {
             id: row.id,
             kind: row.kind.clone(),
@@ -317,15 +317,6 @@ impl From<&JobRow> for JobView {
             created_at: time(row.created_at),
             finished_at: row.finished_at.map(time),
         }
-    }
-}
-
-/// The word for a kind of owner.
-pub fn owner_word(kind: zonecast_store::OwnerKind) -> &'static str {
-    match kind {
-        zonecast_store::OwnerKind::Host => "host",
-        zonecast_store::OwnerKind::Domain => "domain",
-        zonecast_store::OwnerKind::Record => "record",
     }
 }
 

@@ -4,25 +4,132 @@
 //! is read again and the write built anew. Whoever gets `Ok` may answer "202": what was
 //! answered is never lost.
 
-use super::Caller;
+use super::{Caller, dry_run};
 use crate::app::App;
 use crate::catalog::View;
 use crate::problem::Problem;
 use serde::{Deserialize, Serialize};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 use zonecast_store::{
-    ClaimRow, NewAudit, NewClaim, NewJob, OwnerId, OwnerWrite, Priority, Raise, Remember, StoreError,
+    ClaimRow, NewAudit, NewClaim, NewJob, OwnerWrite, Priority, Raise, Remember, Store, StoreError,
     WriteContext, WriteResult, Written,
 };
 
 /// How often a write is tried that meets somebody else's.
-pub const TRIES: usize = 5;
+const TRIES: usize = 5;
 /// How long a wish is matched again because zones keep coming: each time costs what changed.
 const MATCHING: Duration = Duration::from_secs(10);
 
-/// The words by which a lost race is known inside this module's callers.
-const CHANGED: &str = "it was changed meanwhile";
-const TAKEN: &str = "taken by ";
+/// Why a write was not stored.
+#[derive(Debug)]
+pub enum Refused {
+    /// The zones changed since the matching: match again.
+    ZonesChanged,
+    /// Somebody changed the owner since it was read: read again.
+    Changed,
+    /// Another owner of its kind has the name.
+    TakenBy(i64),
+    /// The owner is not there, or not any more.
+    Gone,
+    /// What trying again would not change.
+    Final(Problem),
+}
+
+impl From<Problem> for Refused {
+    fn from(problem: Problem) -> Refused {
+        Refused::Final(problem)
+    }
+}
+
+impl Refused {
+    /// The words for a caller who waits for just this; a taken name is said at its field by who knows it.
+    pub fn into_problem(self) -> Problem {
+        match self {
+            Refused::Final(problem) => problem,
+            Refused::Gone => Problem::new(404, "it is gone"),
+            Refused::TakenBy(id) => Problem::new(409, format!("this name is taken, by {id}")),
+            Refused::Changed | Refused::ZonesChanged => Problem::new(412, "it was changed meanwhile"),
+        }
+    }
+}
+
+impl From<StoreError> for Refused {
+    fn from(error: StoreError) -> Refused {
+        match error {
+            StoreError::StaleEpoch { .. } => Refused::ZonesChanged,
+            error => Refused::Final(error.into()),
+        }
+    }
+}
+
+/// When something is tried again: the one place that knows.
+pub(crate) struct Tries<'a> {
+    app: &'a App,
+    /// The zones to match with this time.
+    pub view: Arc<View>,
+    begun: Instant,
+    races: usize,
+}
+
+impl<'a> Tries<'a> {
+    pub fn begin(app: &'a App) -> Tries<'a> {
+        Tries { app, view: app.catalog.view(), begun: Instant::now(), races: 0 }
+    }
+
+    /// Makes ready for another try after `refused`; `Err` where there is none.
+    pub async fn again(&mut self, refused: Refused) -> Result<(), Refused> {
+        match refused {
+            Refused::ZonesChanged => self.view = self.app.catalog.reload().await?,
+            Refused::Changed => self.races += 1,
+            refused => return Err(refused),
+        }
+        if self.races < TRIES && self.begun.elapsed() < MATCHING {
+            return Ok(());
+        }
+        let words = "this is being changed by others all the time; nothing was stored, please try again";
+        Err(Problem::new(503, words).into())
+    }
+}
+
+/// Reads, matches and stores, again as long as somebody else is faster, and wakes the engine then. (A
+/// macro, because the compiler does not see that an async closure's future can be sent.)
+macro_rules! until_stored {
+    ($app:expr, |$view:ident| $attempt:expr) => {{
+        let mut tries = crate::service::write::Tries::begin($app);
+        loop {
+            let $view = tries.view.clone();
+            match $attempt.await {
+                Ok(stored) => {
+                    $app.engine.wake();
+                    break Ok(stored);
+                }
+                Err(refused) => {
+                    if let Err(refused) = tries.again(refused).await {
+                        break Err(refused);
+                    }
+                }
+            }
+        }
+    }};
+}
+pub(crate) use until_stored;
+
+/// Carries out one operation: all that the block stores in it is committed at once, then the catalog
+/// follows what was committed and the engine is woken.
+macro_rules! operation {
+    ($app:expr, |$operation:ident| $work:expr) => {
+        crate::service::write::until_stored!($app, |_view| async {
+            let $operation = $app.store.operation().await?;
+            let done = $work;
+            $operation.commit().await?;
+            $app.catalog.reload().await?;
+            Ok::<_, crate::service::write::Refused>(done)
+        })
+        .map_err(crate::service::write::Refused::into_problem)
+    };
+}
+pub(crate) use operation;
 
 /// Who wishes, how urgently, and what job watches.
 pub struct Wish<'a> {
@@ -77,36 +184,73 @@ impl<'a> Wish<'a> {
     }
 }
 
-/// Stores the writes that `build` makes of the zones in force, and wakes the engine.
+/// Stores the writes that `build` makes of the zones in force.
 pub async fn many(
     app: &App,
     wish: &Wish<'_>,
     build: impl Fn(&View) -> Result<Vec<OwnerWrite>, Problem>,
 ) -> Result<Written, Problem> {
-    let mut view = app.catalog.view();
-    let begun = Instant::now();
-    while begun.elapsed() < MATCHING {
+    let stored = until_stored!(app, |view| async {
         let writes = build(&view)?;
-        match store(app, wish, &writes, view.epoch).await {
-            Err(StoreError::StaleEpoch { .. }) => view = app.catalog.reload().await?,
+        match store(&app.store, wish, &writes, view.epoch).await {
             Err(StoreError::DryRun(Some(written))) => {
-                return super::dry_run::end(app, &view, wish.raise(), writes, *written).await;
+                Ok(dry_run::end(app, &view, wish.raise(), writes, *written).await?)
             }
-            Err(error) => return Err(error.into()),
-            Ok(written) => {
-                app.engine.wake();
-                return Ok(written);
-            }
+            stored => Ok(stored?),
         }
+    });
+    stored.map_err(Refused::into_problem)
+}
+
+/// Stores one write; its owner's id and the job.
+pub async fn one(
+    app: &App,
+    to: &Store,
+    wish: &Wish<'_>,
+    view: &View,
+    write: OwnerWrite,
+) -> Result<(i64, Option<i64>), Refused> {
+    let writes = vec![write];
+    let written = match store(to, wish, &writes, view.epoch).await {
+        Err(StoreError::DryRun(Some(written))) => {
+            dry_run::end(app, view, wish.raise(), writes, *written).await?
+        }
+        stored => stored?,
+    };
+    match written.results.first() {
+        Some(WriteResult::Stored { id, .. }) => Ok((*id, written.job_id)),
+        Some(WriteResult::NameTaken { by }) => Err(Refused::TakenBy(*by)),
+        Some(WriteResult::Missing) => Err(Refused::Gone),
+        Some(WriteResult::Changed) | None => Err(Refused::Changed),
     }
-    Err(too_busy())
+}
+
+/// Ends an operation that was run dry with the plan of its owner's write, which would be stored.
+pub async fn planned(
+    app: &App,
+    wish: &Wish<'_>,
+    view: &View,
+    writes: Vec<OwnerWrite>,
+    (id, job_id): (i64, Option<i64>),
+) -> Refused {
+    let results = vec![WriteResult::Stored { id, version: 1 }];
+    let written = Written { results, job_id, zones: Vec::new() };
+    match dry_run::end(app, view, wish.raise(), writes, written).await {
+        Err(problem) => problem.into(),
+        Ok(_) => Refused::Changed,
+    }
 }
 
 /// Stores the writes; a call that was stored before, under the same idempotency key, gives what it
 /// gave then.
-async fn store(app: &App, wish: &Wish<'_>, writes: &[OwnerWrite], epoch: i64) -> Result<Written, StoreError> {
+async fn store(
+    to: &Store,
+    wish: &Wish<'_>,
+    writes: &[OwnerWrite],
+    epoch: i64,
+) -> Result<Written, StoreError> {
     let context = wish.context(epoch);
-    let Some(once) = &wish.caller.once else { return app.store.write_owners(writes, &context).await };
+    let Some(once) = &wish.caller.once else { return to.write_owners(writes, &context).await };
     let key = once.written_key();
     let remember = Remember {
         key: &key,
@@ -114,9 +258,9 @@ async fn store(app: &App, wish: &Wish<'_>, writes: &[OwnerWrite], epoch: i64) ->
         body_hash: once.body_hash,
         answer: &|written| (202, Receipt::of(written)),
     };
-    match app.store.write_owners_once(writes, &context, Some(&remember)).await {
+    match to.write_owners_once(writes, &context, Some(&remember)).await {
         Err(StoreError::AlreadyAnswered) => {
-            let first = app.store.recall(&key, &once.principal).await?.ok_or(StoreError::AlreadyAnswered)?;
+            let first = to.recall(&key, &once.principal).await?.ok_or(StoreError::AlreadyAnswered)?;
             Receipt::read(&first.body).ok_or(StoreError::AlreadyAnswered)
         }
         other => other,
@@ -222,36 +366,6 @@ impl Receipt {
     }
 }
 
-/// Stores one write; its owner's id and the job.
-pub async fn one(
-    app: &App,
-    wish: &Wish<'_>,
-    build: impl Fn(&View) -> Result<OwnerWrite, Problem>,
-) -> Result<(i64, Option<i64>), Problem> {
-    let written = many(app, wish, |view| Ok(vec![build(view)?])).await?;
-    match written.results.first() {
-        Some(WriteResult::Stored { id, .. }) => Ok((*id, written.job_id)),
-        Some(WriteResult::NameTaken { by }) => Err(Problem::new(409, format!("{TAKEN}{by}"))),
-        Some(WriteResult::Missing) => Err(Problem::new(404, "it is gone")),
-        Some(WriteResult::Changed) | None => Err(Problem::new(412, CHANGED)),
-    }
-}
-
-/// The host that has the name, where that is the problem.
-pub fn taken_by(problem: &Problem) -> Option<i64> {
-    problem.detail.strip_prefix(TAKEN)?.parse().ok()
-}
-
-/// Whether somebody else was faster: read again, try again.
-pub fn was_changed(problem: &Problem) -> bool {
-    problem.status == 412 && problem.detail == CHANGED
-}
-
-/// Everybody changes the same thing.
-pub fn too_busy() -> Problem {
-    Problem::new(503, "this is being changed by others all the time; nothing was stored, please try again")
-}
-
 /// A claim as it would be stored anew.
 pub fn as_new(claim: ClaimRow) -> NewClaim {
     NewClaim { name: claim.name, data: claim.data, ttl: claim.ttl, zone_id: claim.zone_id }
@@ -260,13 +374,6 @@ pub fn as_new(claim: ClaimRow) -> NewClaim {
 /// An audit line of this caller.
 pub fn audit(caller: &Caller, action: &str, object: String) -> NewAudit {
     audit_with(caller, action, object, serde_json::json!({}))
-}
-
-/// The line of an owner that was let go before its records were gone (`--forget`).
-pub fn forgotten(caller: &Caller, owner: OwnerId) -> NewAudit {
-    let word = super::view::owner_word(owner.kind);
-    let detail = serde_json::json!({ "note": "forgotten before every zone had an outcome" });
-    audit_with(caller, &format!("{word}.forget"), format!("{word}:{}", owner.id), detail)
 }
 
 /// An audit line with details; never put a secret there.

@@ -15,7 +15,7 @@ use utoipa::ToSchema;
 use zonecast_core::{Name, Observed, ObservedRRset, RRset, RecordData, RecordType};
 use zonecast_dns::{comment, read_zonefile, write_zonefile};
 use zonecast_store::{
-    KeyRow, OwnerAction, OwnerRow, OwnerWrite, Priority, RecordFilter, RecordRow, WriteResult,
+    KeyRow, OwnerAction, OwnerFilter, OwnerRow, OwnerWrite, Priority, RecordRow, WriteResult,
 };
 
 /// Keys read in one step.
@@ -247,7 +247,7 @@ fn new_row(zone_id: i64, set: RRset) -> RecordRow {
 }
 
 async fn records_of_zone(app: &App, id: i64) -> Result<HashMap<(Name, RecordType), RecordRow>, Problem> {
-    let filter = RecordFilter { zone_id: Some(id), state: "active".to_owned(), ..RecordFilter::default() };
+    let filter = OwnerFilter { zone_id: Some(id), state: "active".to_owned(), ..OwnerFilter::default() };
     let mut known = HashMap::new();
     let mut after = 0;
     loop {

@@ -34,7 +34,7 @@ pub(super) fn parse(text: &str) -> Result<Name, String> {
 fn of_network(network: IpNet) -> Result<Name, String> {
     let bits = if network.addr().is_ipv4() { 8 } else { 4 };
     let mut names = reverse_zones(network);
-    if network.prefix_len() % bits == 0 && !names.is_empty() {
+    if network.prefix_len().is_multiple_of(bits) && !names.is_empty() {
         return Ok(names.swap_remove(0));
     }
     if let [classless] = names.as_slice() {

@@ -1,7 +1,7 @@
 //! A new zone: its body is checked whole, the connection found or made, and people are told what
 //! stands in it already.
 
-use super::connections::{self, TEST_PATIENCE};
+use super::connections::{self, physical_id};
 use super::input::{Errors, Field, Form};
 use super::plan::{self, PlanView, ZonePlanView};
 use super::secrets::{known_kind, plain_map, same_secrets, save};
@@ -12,15 +12,17 @@ use super::zones::{self, EMBEDDED};
 use super::{Caller, Role, zone_names};
 use crate::app::App;
 use crate::catalog::{ConnectionEntry, View};
+use crate::embedded_store::EmbeddedStore;
 use crate::problem::Problem;
 use serde::Serialize;
 use serde_json::{Map, Value};
 use std::sync::Arc;
-use std::time::Instant;
 use utoipa::ToSchema;
 use zonecast_core::Name;
-use zonecast_providers::{Provider, ZoneRef};
-use zonecast_store::{ConnectionRow, Remember, StoreError, ZoneRow};
+use zonecast_dns::ZoneStore as _;
+use zonecast_providers::Provider;
+use zonecast_providers::embedded::new_zone;
+use zonecast_store::{ConnectionRow, Operation, Remember, StoreError, ZoneRow};
 
 /// A zone as a body describes it, checked but not stored.
 pub(super) struct Draft {
@@ -119,7 +121,6 @@ fn draft_connection(
 struct Candidate {
     draft: Draft,
     provider: Arc<dyn Provider>,
-    reference: ZoneRef,
     row: ZoneRow,
 }
 
@@ -127,12 +128,8 @@ fn candidate(app: &App, caller: &Caller, body: &Value, view: &View) -> Result<Ca
     let draft = draft(app, caller, body, view)?;
     let provider =
         app.catalog.connect(&draft.connection).map_err(|words| Problem::field("/settings", words))?;
-    let reference = ZoneRef {
-        name: draft.name.clone(),
-        provider_zone_id: draft.provider_zone_id.clone(),
-        deadline: Instant::now() + TEST_PATIENCE,
-    };
-    let physical_id = format!("{} {}", draft.connection.provider, provider.physical_id(&reference));
+    let place = draft.provider_zone_id.clone();
+    let physical_id = physical_id(&draft.connection, provider.as_ref(), &draft.name, place);
     if let Some(first) = view.zones.values().find(|zone| zone.row.physical_id == physical_id) {
         return Err(twice(first.row.id));
     }
@@ -153,7 +150,7 @@ fn candidate(app: &App, caller: &Caller, body: &Value, view: &View) -> Result<Ca
         updated_at: 0,
         version: 0,
     };
-    Ok(Candidate { draft, provider, reference, row })
+    Ok(Candidate { draft, provider, row })
 }
 
 /// Adds a zone, and tells how many keys in it hold values that are not ours.
@@ -162,24 +159,17 @@ pub async fn create(app: &App, caller: &Caller, body: &Value) -> Result<ZoneView
         return zones::get(app, id);
     }
     let view = app.catalog.view();
-    let Candidate { mut draft, provider, reference, mut row } = candidate(app, caller, body, &view)?;
-    if !draft.known {
-        draft.connection.name = implicit_name(&view, &draft);
-        draft.connection = connections::add(app, caller, draft.connection.clone()).await?;
-        row.connection_id = draft.connection.id;
-    }
-    if draft.connection.provider == EMBEDDED {
-        serve(app, provider.as_ref(), &reference, draft.embedded.take()).await?;
-    }
-    let line = audit(caller, "zone.add", format!("zone:{}", row.name));
-    let add = async |remember: Option<&Remember<'_>>| {
-        app.store.add_zone_once(&row, &[line], remember).await.map(|stored| stored.id)
-    };
+    let Candidate { mut draft, row, .. } = candidate(app, caller, body, &view)?;
+    draft.connection.name = if draft.known { draft.connection.name } else { implicit_name(&view, &draft) };
+    let add = async |remember: Option<&Remember<'_>>| store(app, caller, &draft, row.clone(), remember).await;
     let refused = |error| match error {
         StoreError::Constraint { by: Some(first), .. } => twice(first),
         error => error.into(),
     };
     let id = add_once(app, caller, add, refused).await?;
+    if draft.connection.provider == EMBEDDED {
+        zones::serve_stored(app, &draft.name).await;
+    }
     let view = app.catalog.reload().await?;
     app.engine.wake();
     let zone = zones::entry(app, id)?;
@@ -253,17 +243,50 @@ fn implicit_name(view: &View, draft: &Draft) -> String {
     names.find(|name| !taken(name)).unwrap_or(base)
 }
 
-/// Makes the zone at the embedded authority, with SOA and NS; one that is there keeps what it holds.
-async fn serve(
+/// Stores the zone, with the connection it brings and what the embedded authority serves of it.
+async fn store(
     app: &App,
-    provider: &dyn Provider,
-    zone: &ZoneRef,
-    settings: Option<zonecast_dns::ZoneSettings>,
-) -> Result<(), Problem> {
-    let seed = app.config.authority.seed(&zone.name);
-    provider.create_zone(zone, &seed).await.map_err(|error| Problem::new(503, error.to_string()))?;
-    if let Some(settings) = settings {
-        zones::set_embedded(app, &zone.name, settings).await?;
+    caller: &Caller,
+    draft: &Draft,
+    mut row: ZoneRow,
+    remember: Option<&Remember<'_>>,
+) -> Result<i64, StoreError> {
+    let operation = app.store.operation().await?;
+    if !draft.known {
+        let line = audit(caller, "connection.add", format!("connection:{}", draft.connection.name));
+        let added = operation.add_connection(&draft.connection, &[line]).await;
+        row.connection_id = added.map_err(not_by_the_zone)?.id;
     }
-    Ok(())
+    if draft.connection.provider == EMBEDDED {
+        seed(app, &operation, draft).await?;
+    }
+    let line = audit(caller, "zone.add", format!("zone:{}", row.name));
+    let id = operation.add_zone_once(&row, &[line], remember).await?.id;
+    operation.commit().await?;
+    Ok(id)
+}
+
+/// A connection's name that was taken meanwhile says nothing about the zone.
+fn not_by_the_zone(error: StoreError) -> StoreError {
+    match error {
+        StoreError::Constraint { what, .. } => StoreError::Constraint { what, by: None },
+        error => error,
+    }
+}
+
+/// The zone as the embedded authority begins it, with SOA and NS; one that is there keeps what it holds.
+async fn seed(app: &App, operation: &Operation, draft: &Draft) -> Result<(), StoreError> {
+    let zones = EmbeddedStore::within(operation);
+    let settings = draft.embedded.clone();
+    let stored = match app.authority.snapshot(&draft.name) {
+        Some(_) => match settings {
+            Some(settings) => zones.set_settings(&draft.name, &settings).await,
+            None => Ok(()),
+        },
+        None => {
+            let sets = new_zone(&draft.name, &app.config.authority.seed(&draft.name));
+            zones.create(&draft.name, &settings.unwrap_or_default(), &sets).await
+        }
+    };
+    stored.map_err(|error| StoreError::Unavailable(error.to_string()))
 }

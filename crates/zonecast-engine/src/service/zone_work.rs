@@ -1,7 +1,7 @@
 //! Work over a whole zone: write it afresh, let held removals go, take it out.
 
 use super::view::ZoneView;
-use super::write::{audit, audit_with};
+use super::write::{audit, audit_with, operation};
 use super::zones::{self, EMBEDDED, entry};
 use super::{Caller, Expected, Work};
 use crate::app::App;
@@ -11,7 +11,7 @@ use std::collections::{BTreeSet, HashSet};
 use zonecast_core::{Name, RRset, RecordData, RecordType};
 use zonecast_store::{NewAudit, NewJob, Priority, Raise};
 
-/// Names raised in one transaction.
+/// Claims or keys read at once.
 const STEP: usize = 2_000;
 
 /// Every name of the zone that is claimed or holds something of ours, at most `most`.
@@ -56,21 +56,17 @@ pub async fn names_in(app: &App, view: &View, zone: &ZoneEntry, most: usize) -> 
 pub async fn sync(app: &App, caller: &Caller, id: i64) -> Result<Work<ZoneView>, Problem> {
     let zone = entry(app, id)?;
     let names = names_of(app, &zone, usize::MAX).await?;
-    let job_id =
-        raise(app, &zone, "zone.sync", &format!("set DNS records of zone {}", zone.row.name), &names).await?;
-    app.store.audit(&[audit(caller, "zone.sync", format!("zone:{id}"))]).await?;
+    let title = format!("set DNS records of zone {}", zone.row.name);
+    let job = NewJob { kind: "zone.sync".to_owned(), title };
+    let job_id = operation!(app, |operation| {
+        let job_id = operation.open_job(&job, None).await?;
+        let how = Raise { rewrite: true, job_id: Some(job_id), ..Raise::asked(Priority::Bulk) };
+        operation.raise(id, &names, &how).await?;
+        operation.close_job(job_id).await?;
+        operation.audit(&[audit(caller, "zone.sync", format!("zone:{id}"))]).await?;
+        job_id
+    })?;
     Ok(Work { job_id: Some(job_id), data: zones::get(app, id)? })
-}
-
-async fn raise(app: &App, zone: &ZoneEntry, kind: &str, title: &str, names: &[Name]) -> Result<i64, Problem> {
-    let job = app.store.open_job(&NewJob { kind: kind.to_owned(), title: title.to_owned() }, None).await?;
-    let how = Raise { rewrite: true, job_id: Some(job), ..Raise::asked(Priority::Bulk) };
-    for step in names.chunks(STEP) {
-        app.store.raise(zone.row.id, step, &how).await?;
-    }
-    app.store.close_job(job).await?;
-    app.engine.wake();
-    Ok(job)
 }
 
 /// Lets the held removals of a zone go.
@@ -98,8 +94,7 @@ pub async fn remove(
     gone.state = "deleting".to_owned();
     let embedded = zone.connection.row.provider == EMBEDDED;
     if !remove && !embedded {
-        app.store.remove_zone(id, &[line(caller, &zone, "keep")]).await?;
-        app.catalog.reload().await?;
+        operation!(app, |operation| operation.remove_zone(id, &[line(caller, &zone, "keep")]).await?)?;
         return Ok(Work { job_id: None, data: gone });
     }
     if !remove {

@@ -4,21 +4,23 @@
 //! an implicit one is made) or with a `connection_id`. Adding one raises the zone epoch; the engine
 //! then marks every desired name below it.
 
-use super::connections::{self, TEST_PATIENCE, change_settings, run_test};
+use super::connections::{self, TEST_PATIENCE, change_settings, physical_id, run_test};
 use super::input::{Errors, Field, Form};
 use super::secrets::{masked, same_secrets};
 use super::view::{TestView, ZoneView, time};
-use super::write::audit;
+use super::write::{audit, operation};
 use super::zone_form::{ZoneForm, embedded_over, embedded_shown, zone_id_field};
 use super::zone_new::{draft, twice};
 use super::{Caller, Expected, Role};
 use crate::app::App;
 use crate::catalog::ZoneEntry;
+use crate::embedded_store::EmbeddedStore;
 use crate::problem::Problem;
 use serde_json::Value;
 use std::sync::Arc;
 use std::time::Instant;
 use zonecast_core::Name;
+use zonecast_dns::ZoneStore as _;
 use zonecast_providers::ZoneRef;
 use zonecast_store::{ConnectionRow, StoreError, ZoneRow};
 
@@ -133,20 +135,6 @@ fn view_of(app: &App, zone: &ZoneEntry) -> ZoneView {
     }
 }
 
-pub(super) async fn set_embedded(
-    app: &App,
-    name: &Name,
-    settings: zonecast_dns::ZoneSettings,
-) -> Result<(), Problem> {
-    app.authority.set_settings(name, settings).await.map_err(|error| match error {
-        zonecast_dns::AuthorityError::NoSuchZone(_) => Problem::new(409, error.to_string()),
-        error => {
-            tracing::error!(%error, "the zone's settings were not stored");
-            Problem::new(503, "the zone's settings could not be stored; please try again")
-        }
-    })
-}
-
 /// Changes a zone by a JSON merge patch. Name and connection stay; the provider's fields go to the
 /// connection, which other zones may use too: the answer says so.
 pub async fn patch(
@@ -210,37 +198,53 @@ async fn store_patch(
     let moved = connection.settings != before.settings || !same_secrets(&connection.secrets, &before.secrets);
     if moved {
         caller.require(Role::Admin)?;
-        let others = connections::update(app, caller, connection.clone()).await?.zones.saturating_sub(1);
+        let same = |other: &&Arc<ZoneEntry>| other.row.connection_id == before.id;
+        let others = app.catalog.view().zones.values().filter(same).count().saturating_sub(1);
         if others > 0 {
             let zones = if others == 1 { "zone" } else { "zones" };
             notes.push(format!("this connection is also used by {others} {zones}"));
         }
     }
     let provider = app.catalog.connect(&connection).map_err(|words| Problem::field("/settings", words))?;
-    let reference = ZoneRef {
-        name: row.name.clone(),
-        provider_zone_id: row.provider_zone_id.clone(),
-        deadline: Instant::now() + TEST_PATIENCE,
-    };
-    row.physical_id = format!("{} {}", connection.provider, provider.physical_id(&reference));
+    row.physical_id = physical_id(&connection, provider.as_ref(), &row.name, row.provider_zone_id.clone());
     if row.state == "parked" {
         row.state = "ok".to_owned();
         row.last_error = None;
     }
-    if let Some(settings) = embedded {
-        set_embedded(app, &row.name, settings).await?;
-    }
-    let line = audit(caller, "zone.set", format!("zone:{}", row.id));
-    app.store.update_zone(&row, &[line]).await.map_err(|error| match error {
-        StoreError::Changed { .. } => Problem::new(412, "the zone was changed meanwhile: read it again"),
-        StoreError::Constraint { by: Some(first), .. } => twice(first),
-        error => error.into(),
+    operation!(app, |operation| {
+        if moved {
+            connections::update(app, &operation, caller, &connection, Some(row.id)).await?;
+        }
+        if let Some(settings) = &embedded {
+            EmbeddedStore::within(&operation).set_settings(&row.name, settings).await.map_err(not_stored)?;
+        }
+        let line = audit(caller, "zone.set", format!("zone:{}", row.id));
+        operation.update_zone(&row, &[line]).await.map_err(|error| match error {
+            StoreError::Changed { .. } => Problem::new(412, "the zone was changed meanwhile: read it again"),
+            StoreError::Constraint { by: Some(first), .. } => twice(first),
+            error => error.into(),
+        })?;
+        operation.set_zone_state(row.id, &row.state, row.last_error.as_deref()).await?;
+        operation.rematch_zone(row.id).await?;
     })?;
-    app.store.set_zone_state(row.id, &row.state, row.last_error.as_deref()).await?;
-    app.store.rematch_zone(row.id).await?;
-    app.catalog.reload().await?;
-    app.engine.wake();
+    if embedded.is_some() {
+        serve_stored(app, &row.name).await;
+    }
     Ok(notes)
+}
+
+/// The store's own words go to the log.
+pub(super) fn not_stored(error: zonecast_dns::StoreError) -> Problem {
+    tracing::error!(%error, "an embedded zone was not stored");
+    Problem::new(503, "the zone could not be stored; please try again")
+}
+
+/// Lets the authority serve an embedded zone as it was just committed. Should that fail, it is read with
+/// its next change, or at the next start.
+pub(super) async fn serve_stored(app: &App, name: &Name) {
+    if let Err(error) = app.authority.reload(name).await {
+        tracing::error!(%error, zone = %name, "a stored zone is not served yet");
+    }
 }
 
 /// Tests a zone as it is stored.
@@ -270,8 +274,6 @@ pub async fn test_unsaved(app: &App, caller: &Caller, body: &Value) -> Result<Te
 /// Lets every desired name below the zone be marked again.
 pub async fn rematch(app: &App, id: i64) -> Result<ZoneView, Problem> {
     entry(app, id)?;
-    app.store.rematch_zone(id).await?;
-    app.catalog.reload().await?;
-    app.engine.wake();
+    operation!(app, |operation| operation.rematch_zone(id).await?)?;
     get(app, id)
 }

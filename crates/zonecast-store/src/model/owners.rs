@@ -188,6 +188,8 @@ pub enum OwnerAction {
     Remove {
         /// The version it was read with.
         expected_version: i64,
+        /// Its row goes at once, whatever becomes of its names; a second audit line says so.
+        forget: bool,
     },
     /// Change nothing, only raise the touched names (Set DNS records).
     Touch,

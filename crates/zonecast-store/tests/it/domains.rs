@@ -84,7 +84,7 @@ async fn a_domain_comes_back_as_it_was_written(bed: Bed) {
     let owner = OwnerId { kind: OwnerKind::Domain, id: 1 };
     assert_eq!(bed.store.claims_of(owner, false).await.unwrap().len(), 1);
     assert_eq!(put(&bed, write(zone.id, fewer, update)).await, WriteResult::Changed);
-    let found = DomainFilter { search: "D10".into(), ..DomainFilter::default() };
+    let found = OwnerFilter { search: "D10".into(), ..OwnerFilter::default() };
     assert_eq!(bed.store.domains(&found, 0, 10).await.unwrap().len(), 1);
     assert_eq!(bed.store.count_domains(&found).await.unwrap(), 1);
 }
@@ -107,7 +107,7 @@ async fn a_removed_domain_goes_when_its_names_are_settled(bed: Bed) {
     put(&bed, write(zone.id, row("d10.example.com"), OwnerAction::Insert)).await;
     bed.settle(&zone).await;
     let stored = bed.store.domain(1).await.unwrap().unwrap();
-    let remove = OwnerAction::Remove { expected_version: stored.version };
+    let remove = OwnerAction::Remove { expected_version: stored.version, forget: false };
     put(&bed, OwnerWrite { claims: Vec::new(), ..write(zone.id, stored, remove) }).await;
     assert_eq!(bed.store.domain(1).await.unwrap().unwrap().state, "deleting");
     assert_eq!(bed.store.domain_by_name(&name("d10.example.com")).await.unwrap(), None);

@@ -365,7 +365,7 @@ async fn results_and_wishes_at_once_lose_nothing(bed: Bed) {
     let names: Vec<String> = (0..20).map(|n| format!("vm-{n}.example.com")).collect();
     let names: Vec<&str> = names.iter().map(String::as_str).collect();
     bed.add(zone.id, &names).await;
-    let hosts = bed.store.hosts(&HostFilter::default(), 0, 100).await.unwrap();
+    let hosts = bed.store.hosts(&OwnerFilter::default(), 0, 100).await.unwrap();
     let context = bed.context(true).await;
     let wishes = async {
         for round in 0..15usize {

@@ -7,6 +7,7 @@ mod embedded;
 mod engine;
 mod faults;
 mod history;
+mod operation;
 mod owners;
 mod places;
 mod schema;

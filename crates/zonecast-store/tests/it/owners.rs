@@ -16,6 +16,7 @@ on_both! {
     a_removed_owner_frees_its_name_at_once
     a_removed_zone_lets_waiting_owners_go
     nothing_touched_is_done_at_once
+    a_forgotten_owner_goes_with_the_write_that_removes_it
     an_answer_is_remembered_with_its_write
     records_are_owners_too
     hosts_are_found_by_name_address_and_page
@@ -64,7 +65,7 @@ async fn many_at_once_are_the_same_as_one_by_one(bed: Bed) {
 
 /// Rows without times and jobs.
 async fn fingerprint(bed: &Bed, zone: i64) -> (Vec<(i64, Name, Vec<AddressRow>)>, Vec<ClaimRow>, Vec<Name>) {
-    let hosts = bed.store.hosts(&HostFilter::default(), 0, 10_000).await.unwrap();
+    let hosts = bed.store.hosts(&OwnerFilter::default(), 0, 10_000).await.unwrap();
     let rows = hosts.into_iter().map(|host| (host.id, host.fqdn, host.addresses)).collect();
     let claims = bed.store.claims_below(&Name::root(), None, 10_000).await.unwrap();
     let mut names: Vec<Name> = bed.dirty(zone).await.into_iter().map(|dirty| dirty.name).collect();
@@ -101,7 +102,7 @@ async fn one_refused_owner_stops_no_other(bed: Bed) {
     bed.add(zone.id, &["vm-1.example.com"]).await;
     let host = bed.store.host(1).await.unwrap().unwrap();
     let missing = HostRow { id: 99, fqdn: name("vm-99.example.com"), ..host.clone() };
-    let remove = OwnerAction::Remove { expected_version: 1 };
+    let remove = OwnerAction::Remove { expected_version: 1, forget: false };
     let stale = OwnerAction::Update { expected_version: 7 };
     let writes = [
         add(zone.id, "vm-1.example.com", 9),
@@ -139,7 +140,7 @@ async fn two_at_once_cannot_have_one_name(bed: Bed) {
         .filter(|written| matches!(written.as_ref().unwrap().results[0], WriteResult::Stored { .. }))
         .count();
     assert_eq!(stored, 1);
-    assert_eq!(bed.store.count_hosts(&HostFilter::default()).await.unwrap(), 1);
+    assert_eq!(bed.store.count_hosts(&OwnerFilter::default()).await.unwrap(), 1);
     assert_eq!(bed.store.claims_at(&[name("vm-1.example.com")]).await.unwrap().len(), 1);
 }
 
@@ -149,13 +150,13 @@ async fn a_stale_match_is_refused(bed: Bed) {
     bed.zone("example.net").await;
     let refused = bed.store.write_owners(&[add(zone.id, "vm-1.example.com", 1)], &context).await;
     assert!(matches!(refused, Err(StoreError::StaleEpoch { now }) if now == context.epoch + 1));
-    assert_eq!(bed.store.count_hosts(&HostFilter::default()).await.unwrap(), 0);
+    assert_eq!(bed.store.count_hosts(&OwnerFilter::default()).await.unwrap(), 0);
     assert!(bed.dirty(zone.id).await.is_empty());
 }
 
 async fn remove(bed: &Bed, zone: i64, id: i64) -> Written {
     let host = bed.store.host(id).await.unwrap().unwrap();
-    let action = OwnerAction::Remove { expected_version: host.version };
+    let action = OwnerAction::Remove { expected_version: host.version, forget: false };
     let write = change(host, action, Vec::new(), zone);
     bed.store.write_owners(&[write], &bed.context(true).await).await.unwrap()
 }
@@ -213,10 +214,24 @@ async fn nothing_touched_is_done_at_once(bed: Bed) {
     assert_eq!((job.state.as_str(), job.total), ("done", 0));
     assert!(job.finished_at.is_some());
     let host = bed.store.host(1).await.unwrap().unwrap();
-    let action = OwnerAction::Remove { expected_version: 1 };
+    let action = OwnerAction::Remove { expected_version: 1, forget: false };
     let write = OwnerWrite { row: OwnerRow::Host(host), action, claims: Vec::new(), touched: Vec::new() };
     bed.store.write_owners(&[write], &bed.context(true).await).await.unwrap();
     assert!(bed.store.host(1).await.unwrap().is_none(), "nothing to wait for");
+}
+
+async fn a_forgotten_owner_goes_with_the_write_that_removes_it(bed: Bed) {
+    let zone = bed.zone("example.com").await;
+    bed.add(zone.id, &["vm-1.example.com"]).await;
+    let host = bed.store.host(1).await.unwrap().unwrap();
+    let action = OwnerAction::Remove { expected_version: 1, forget: true };
+    let remove = change(host, action, Vec::new(), zone.id);
+    bed.store.write_owners(&[remove], &bed.context(true).await).await.unwrap();
+    assert!(bed.store.host(1).await.unwrap().is_none(), "its row goes at once");
+    assert!(bed.store.claims_of(host_id(1), true).await.unwrap().is_empty());
+    assert_eq!(bed.dirty(zone.id).await.len(), 1, "its name is cleaned up all the same");
+    let audit = bed.store.audit_log(&AuditFilter::default(), None, 10).await.unwrap();
+    assert!(audit.iter().any(|line| line.action == "host.forget" && line.object == "host:1"), "{audit:?}");
 }
 
 async fn an_answer_is_remembered_with_its_write(bed: Bed) {
@@ -232,7 +247,7 @@ async fn an_answer_is_remembered_with_its_write(bed: Bed) {
     let writes = [add(zone.id, "vm-2.example.com", 2)];
     let again = bed.store.write_owners_once(&writes, &context, Some(&remember)).await;
     assert!(matches!(again, Err(StoreError::AlreadyAnswered)), "{again:?}");
-    assert_eq!(bed.store.count_hosts(&HostFilter::default()).await.unwrap(), 1, "nothing is half-stored");
+    assert_eq!(bed.store.count_hosts(&OwnerFilter::default()).await.unwrap(), 1, "nothing is half-stored");
     bed.store.remember("k2", "key:1", [8; 32], 201, "{}").await.unwrap();
     assert_eq!(bed.store.forget_answers(bed.store.now().await.unwrap() + 1).await.unwrap(), 2);
 }
@@ -263,11 +278,11 @@ async fn records_are_owners_too(bed: Bed) {
     assert_eq!(written.results, [WriteResult::Stored { id: 1, version: 1 }]);
     let stored = bed.store.record(1).await.unwrap().unwrap();
     assert_eq!((&stored.values, stored.zone_id), (&row.values, Some(zone.id)));
-    let filter = RecordFilter { search: "www".into(), zone_id: Some(zone.id), ..RecordFilter::default() };
+    let filter = OwnerFilter { search: "www".into(), zone_id: Some(zone.id), ..OwnerFilter::default() };
     assert_eq!(bed.store.records(&filter, 0, 10).await.unwrap(), std::slice::from_ref(&stored));
     assert_eq!(bed.store.count_records(&filter).await.unwrap(), 1);
     bed.settle(&zone).await;
-    let action = OwnerAction::Remove { expected_version: 1 };
+    let action = OwnerAction::Remove { expected_version: 1, forget: false };
     let write = OwnerWrite { row: OwnerRow::Record(stored), action, claims: Vec::new(), ..write };
     bed.store.write_owners(&[write], &bed.context(true).await).await.unwrap();
     bed.settle(&zone).await;
@@ -277,21 +292,29 @@ async fn records_are_owners_too(bed: Bed) {
 async fn hosts_are_found_by_name_address_and_page(bed: Bed) {
     let zone = bed.zone("example.com").await;
     bed.add(zone.id, &["vm-1.example.com", "vm-2.example.com", "db.example.net", "x_y.example.net"]).await;
-    let found = async |filter: HostFilter| {
+    let found = async |filter: OwnerFilter| {
         let hosts = bed.store.hosts(&filter, 0, 10).await.unwrap();
         assert_eq!(bed.store.count_hosts(&filter).await.unwrap(), hosts.len() as i64);
         hosts.iter().map(|host| host.id).collect::<Vec<_>>()
     };
-    let search = |text: &str| HostFilter { search: text.into(), ..HostFilter::default() };
+    let search = |text: &str| OwnerFilter { search: text.into(), ..OwnerFilter::default() };
     assert_eq!(found(search("VM-")).await, [1, 2]);
     assert_eq!(found(search("example.net")).await, [3, 4]);
-    assert!(found(HostFilter { prefix: true, ..search("example.net") }).await.is_empty());
+    assert!(found(OwnerFilter { prefix: true, ..search("example.net") }).await.is_empty());
     assert_eq!(found(search("192.0.2.3")).await, [3]);
     assert_eq!(found(search("x_y")).await, [4]);
     assert!(found(search("%")).await.is_empty());
-    assert_eq!(found(HostFilter { below: Some(name("example.net")), ..HostFilter::default() }).await, [3, 4]);
-    assert!(found(HostFilter { state: "disabled".into(), ..HostFilter::default() }).await.is_empty());
-    let page = bed.store.hosts(&HostFilter::default(), 1, 2).await.unwrap();
+    assert_eq!(
+        found(OwnerFilter { below: Some(name("example.net")), ..OwnerFilter::default() }).await,
+        [3, 4]
+    );
+    let exactly = |text: &str| OwnerFilter { exact: Some(name(text)), ..OwnerFilter::default() };
+    assert_eq!(
+        (found(exactly("db.example.net")).await, found(exactly("example.net")).await),
+        (vec![3], vec![])
+    );
+    assert!(found(OwnerFilter { state: "disabled".into(), ..OwnerFilter::default() }).await.is_empty());
+    let page = bed.store.hosts(&OwnerFilter::default(), 1, 2).await.unwrap();
     assert_eq!(page.iter().map(|host| host.id).collect::<Vec<_>>(), [2, 3]);
     assert_eq!(bed.store.hosts_by_ids(&[4, 1, 77]).await.unwrap().len(), 2);
 }

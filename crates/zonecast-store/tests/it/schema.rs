@@ -2,7 +2,7 @@
 
 use crate::bed::{Bed, host_id, name};
 use crate::on_both;
-use zonecast_store::{HostFilter, MasterKey, Store, StoreError};
+use zonecast_store::{MasterKey, OwnerFilter, Store, StoreError};
 
 on_both! { every_statement_is_understood opening_again_changes_nothing many_first_openings_agree another_key_is_refused a_restore_voids_leases_and_matches }
 
@@ -57,7 +57,7 @@ async fn a_sqlite_copy_is_whole_and_opens() {
     bed.store.vacuum_into(&path).await.unwrap();
     bed.add(zone.id, &["vm-3.example.com"]).await;
     let copy = Store::open(&path.to_string_lossy(), bed.key.clone()).await.unwrap();
-    assert_eq!(copy.count_hosts(&HostFilter::default()).await.unwrap(), 2);
+    assert_eq!(copy.count_hosts(&OwnerFilter::default()).await.unwrap(), 2);
     assert_eq!(copy.claims_of(host_id(1), false).await.unwrap().len(), 2);
 }
 
@@ -80,7 +80,7 @@ async fn the_database_of_schema_1_opens() {
     use secrecy::ExposeSecret as _;
     assert_eq!(connection.secrets["api_key"].expose_secret(), "hunter2");
     assert_eq!(store.zones().await.unwrap()[0].name, name("example.com"));
-    assert_eq!(store.count_domains(&zonecast_store::DomainFilter::default()).await.unwrap(), 0);
+    assert_eq!(store.count_domains(&zonecast_store::OwnerFilter::default()).await.unwrap(), 0);
     assert_eq!(store.verify_chain().await.unwrap().broken_at, None);
     let keys = store.keys_at(1, &[name("vm-1.example.com")]).await.unwrap();
     assert_eq!(keys[0].state, "applied");

@@ -3,9 +3,10 @@
 use super::ApiState;
 use super::extract::{Body, Ctx, Id, IfMatch, Limit, OptionalBody, Query, RemoveQuery, Wait, WorkQuery};
 use super::reply::{self, Answer, ListAnswer, Noted, Refusal, WithJob, answer_noted, answer_work};
-use crate::service::domains::{self, DomainView, ListDomains};
+use crate::service::domains::{self, DomainView};
 use crate::service::forms_domains::{AddressChangeBody, DomainBody, RenameBody, TemplateBody};
 use crate::service::forms_schema::SyncBody;
+use crate::service::owners::ListOwners;
 use crate::sources::plesk::{self, PleskView};
 use axum::body::Bytes;
 use axum::http::HeaderMap;
@@ -51,7 +52,7 @@ struct DomainsQuery {
     responses((status = 200, body = ListAnswer<DomainView>)))]
 async fn list(ctx: Ctx, Query(query): Query<DomainsQuery>) -> Result<Response, Refusal> {
     let DomainsQuery { limit, cursor, search, name, state, records } = query;
-    let query = ListDomains { search, name, state, records, limit: limit.0, cursor };
+    let query = ListOwners { search, name, state, records, limit: limit.0, cursor, ..ListOwners::default() };
     Ok(reply::list(domains::list(&ctx, &query).await?))
 }
 
@@ -142,7 +143,8 @@ async fn rename(
     answer_work(&ctx, &query, work, || async { domains::get(&ctx, id).await }).await
 }
 
-/// Replaces one address by another in every record of a domain.
+/// Replaces one address by another in every value of a domain that holds it; `moved` lists what was
+/// changed, and what mentions the old one and was left.
 #[utoipa::path(post, path = "/domains/{id}/ip", tag = "domains", params(("id" = i64, Path), WorkQuery),
     request_body = AddressChangeBody,
     responses((status = 202, body = Answer<WithJob<DomainView>>), (status = 200, body = Answer<WithJob<DomainView>>)))]
@@ -153,7 +155,9 @@ async fn change_address(
     Body(body): Body,
 ) -> Result<Response, Refusal> {
     let work = domains::change_address(&ctx, &ctx.caller, id, &body).await?;
-    answer_work(&ctx, &query, work, || async { domains::get(&ctx, id).await }).await
+    let moved = work.data.moved.clone();
+    let again = || async { Ok(DomainView { moved, ..domains::get(&ctx, id).await? }) };
+    answer_work(&ctx, &query, work, again).await
 }
 
 /// Applies the record template, or resets the records to it.

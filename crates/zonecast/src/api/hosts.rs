@@ -7,8 +7,9 @@ use super::extract::{
 use super::reply::{self, Answer, ListAnswer, Refusal, WithJob, answer_work};
 use crate::problem::Problem;
 use crate::service::forms_schema::{HostBody, HostBulkBody, HostPatchBody, ReverseNameBody, SyncBody};
-use crate::service::hosts::{self, ListHosts};
+use crate::service::hosts;
 use crate::service::hosts_bulk::{self, BulkView};
+use crate::service::owners::ListOwners;
 use crate::service::view::HostView;
 use axum::http::HeaderMap;
 use axum::response::Response;
@@ -55,7 +56,16 @@ struct HostsQuery {
     responses((status = 200, body = ListAnswer<HostView>)))]
 async fn list(ctx: Ctx, Query(query): Query<HostsQuery>) -> Result<Response, Refusal> {
     let HostsQuery { limit, cursor, search, fqdn, state, address, records } = query;
-    let query = ListHosts { search, fqdn, state, address, records, limit: limit.0, cursor };
+    let query = ListOwners {
+        search,
+        name: fqdn,
+        state,
+        address,
+        records,
+        limit: limit.0,
+        cursor,
+        ..ListOwners::default()
+    };
     Ok(reply::list(hosts::list(&ctx, &query).await?))
 }
 

@@ -5,7 +5,8 @@ use super::extract::{Body, Ctx, Id, IfMatch, Limit, Query, RemoveQuery, WorkQuer
 use super::reply::{self, Answer, ListAnswer, Noted, Refusal, WithJob, answer_noted, answer_work};
 use crate::app::App;
 use crate::service::forms_schema::{RecordBody, RecordPatchBody};
-use crate::service::records::{self, ListRecords};
+use crate::service::owners::ListOwners;
+use crate::service::records;
 use crate::service::view::{DesiredRecordView, RecordView};
 use axum::body::{Body as HttpBody, Bytes};
 use axum::http::{HeaderMap, header};
@@ -49,7 +50,8 @@ struct RecordsQuery {
     responses((status = 200, body = ListAnswer<RecordView>)))]
 async fn list(ctx: Ctx, Query(query): Query<RecordsQuery>) -> Result<Response, Refusal> {
     let RecordsQuery { limit, cursor, search, name, zone_id, state, records } = query;
-    let query = ListRecords { search, name, zone_id, state, records, limit: limit.0, cursor };
+    let query =
+        ListOwners { search, name, zone_id, state, records, limit: limit.0, cursor, ..ListOwners::default() };
     Ok(reply::list(records::list(&ctx, &query).await?))
 }
 

@@ -143,6 +143,8 @@ const DOMAIN: Resource = Resource {
         ("SYNCHRONISED", "/synchronised"),
         ("MESSAGES", "/messages"),
         ("NOTES", "/notes"),
+        ("CHANGED", "/moved/changed"),
+        ("LEFT AS IT IS", "/moved/left"),
     ],
 };
 

@@ -118,7 +118,8 @@ impl Resource {
         let (true, Some(id)) = (waited, id) else { return answer.data.clone() };
         match context.client.send(Call::get(format!("{}/{id}", self.path))).await {
             Ok(mut now) => {
-                for said in ["job_id", "notes"] {
+                // What only the answer says: its job, notes, and what a change of address did.
+                for said in ["job_id", "notes", "moved"] {
                     if let (Value::Object(map), Some(value)) = (&mut now.data, answer.data.get(said)) {
                         map.insert(said.to_owned(), value.clone());
                     }

@@ -126,7 +126,10 @@ pub async fn change_address(visit: Visit, Id(id): Id, fields: Fields) -> Shown {
     }
     let done = domains::change_address(&visit, &visit.caller, id, &body).await;
     let words = |domain: &DomainView| {
-        format!("{}: {} in the place of {}", domain.name_unicode, fields.get("to"), fields.get("from"))
+        let said =
+            format!("{}: {} in the place of {}", domain.name_unicode, fields.get("to"), fields.get("from"));
+        let left = domain.moved.as_ref().map(|moved| moved.left.join("; ")).unwrap_or_default();
+        if left.is_empty() { said } else { format!("{said}. Left, for it only mentions it: {left}") }
     };
     ended(&visit, done, words, async |problem| {
         address_ask(&domain, &fields).show(&visit, Some(&fields), Some(problem)).await

@@ -8,8 +8,9 @@ use super::visit::{Fields, Id, Shown, Visit, show};
 use super::zones::more;
 use crate::problem::Problem;
 use crate::service::connections;
-use crate::service::domains::{self, DomainView, ListDomains, Told};
+use crate::service::domains::{self, DomainView, Told};
 use crate::service::jobs::{self, ListJobs};
+use crate::service::owners::ListOwners;
 use crate::service::view::KeyView;
 use askama::Template;
 use askama::filters::HtmlSafe;
@@ -116,12 +117,12 @@ struct DomainsPage {
 
 /// The list; by id and by a cursor, as that of hosts.
 pub async fn list_page(visit: Visit, fields: Fields) -> Shown {
-    let query = ListDomains {
+    let query = ListOwners {
         search: fields.given("search"),
         state: fields.given("state"),
         limit: PAGE,
         cursor: fields.given("cursor"),
-        ..ListDomains::default()
+        ..ListOwners::default()
     };
     let page = domains::list(&visit, &query).await?;
     let filters = ["search", "state"];

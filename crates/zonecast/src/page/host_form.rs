@@ -45,7 +45,8 @@ fn body(fields: &Fields, new: bool) -> Value {
     let lines = fields.get("addresses").lines().map(str::trim).filter(|line| !line.is_empty());
     let address = |line: &str| match line.split_once(char::is_whitespace) {
         Some((ip, name)) => json!({ "ip": ip, "reverse_name": name.trim() }),
-        None => Value::from(line),
+        // The form shows every reverse name: one that was taken out of it shall go.
+        None => json!({ "ip": line, "reverse_name": null }),
     };
     let mut body = Map::new();
     body.insert("fqdn".to_owned(), fields.given("fqdn").map_or(Value::Null, Value::from));

@@ -8,8 +8,9 @@ use super::visit::{Fields, Id, Shown, Visit, see_other, show, show_as};
 use super::zones::{more, provider_label};
 use crate::problem::Problem;
 use crate::service::explain::explain;
-use crate::service::hosts::{self, ListHosts};
+use crate::service::hosts;
 use crate::service::jobs::{self, ListJobs};
+use crate::service::owners::ListOwners;
 use crate::service::view::{HostView, KeyView};
 use crate::service::{Expected, Work};
 use askama::Template;
@@ -81,13 +82,13 @@ struct HostsPage {
 
 /// The list; by id and by a cursor, so page 2,000 is as quick as the first.
 pub async fn list_page(visit: Visit, fields: Fields) -> Shown {
-    let query = ListHosts {
+    let query = ListOwners {
         search: fields.given("search"),
         state: fields.given("state"),
         records: true,
         limit: PAGE,
         cursor: fields.given("cursor"),
-        ..ListHosts::default()
+        ..ListOwners::default()
     };
     let page = hosts::list(&visit, &query).await?;
     let filters = ["search", "state"];

@@ -163,3 +163,72 @@ async fn a_call_that_died_before_its_answer_is_answered_when_it_comes_again() {
     assert_eq!((first.data.id, first.job_id), (again.data.id, again.job_id));
     assert_eq!(site.get("hosts").await.data().as_array().unwrap().len(), 1);
 }
+
+/// A lost race is read again and tried again, for every kind of owner.
+#[tokio::test(flavor = "multi_thread")]
+async fn changes_that_meet_are_all_kept() {
+    let site = site().await;
+    let host = site.post("hosts?wait=20s", example()).await.data()["id"].clone();
+    let domain = site.post("domains", json!({"name": "d.example.com", "addresses": ["192.0.2.80"]})).await;
+    let domain = domain.data()["id"].clone();
+    let body = json!({"name": "r.example.com", "type": "TXT", "values": ["a"]});
+    let record = site.post("records", body).await.data()["id"].clone();
+    for path in [format!("hosts/{host}"), format!("domains/{domain}"), format!("records/{record}")] {
+        let before = site.get(&path).await.data()["version"].as_i64().unwrap();
+        let ttls = [60, 61, 62, 63];
+        let calls = ttls.map(|ttl| site.call("PATCH", &path, Some(json!({ "ttl": ttl }))));
+        for reply in futures_util::future::join_all(calls).await {
+            assert_eq!(reply.status, 202, "{path} {}", reply.text);
+        }
+        assert_eq!(site.get(&path).await.data()["version"], before + 4, "{path}");
+    }
+}
+
+/// What is exactly of a name is found however much lies below it.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_exact_name_is_found_above_many_others() {
+    let site = site().await;
+    for name in ["a.example.com", "b.example.com", "example.com"] {
+        site.post("records", json!({"name": name, "type": "TXT", "values": ["x"]})).await.data();
+        site.post("hosts", json!({"fqdn": format!("vm.{name}")})).await.data();
+    }
+    for (path, field, name) in [("records", "name", "example.com"), ("hosts", "fqdn", "vm.example.com")] {
+        let found = site.get(&format!("{path}?{field}={name}&limit=1")).await;
+        assert_eq!(found.data()[0][field], name, "{}", found.text);
+    }
+}
+
+/// An address that stays keeps its own reverse name in every form a body may have; `null` takes it away.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_reverse_name_stays_until_it_is_spoken_of() {
+    let site = site().await;
+    let id = site.post("hosts", example()).await.data()["id"].clone();
+    let path = format!("hosts/{id}");
+    let own = async || {
+        let host = site.get(&path).await;
+        let addresses = host.data()["addresses"].as_array().unwrap().clone();
+        let mine = addresses.iter().find(|one| one["ip"] == "2001:db8::10").unwrap();
+        mine["reverse_name"].as_str().map(str::to_owned)
+    };
+    for addresses in [
+        json!(["192.0.2.10", "2001:db8::10"]),
+        json!(["2001:db8::10"]),
+        json!(["2001:0DB8:0:0::10", "192.0.2.11"]),
+        json!([{"ip": "2001:db8::10"}]),
+        json!([{"ip": "192.0.2.12", "reverse_name": "other.example.com"}, {"ip": "2001:db8::0010"}]),
+        site.get(&path).await.data()["addresses"].clone(),
+    ] {
+        let patch = json!({ "addresses": addresses, "fqdn": "vm-1.example.com" });
+        site.call("PATCH", &path, Some(patch)).await.data();
+        assert_eq!(own().await.as_deref(), Some("mail.example.com"), "{addresses}");
+    }
+    let bulk =
+        site.post("hosts/bulk", json!([{"fqdn": "vm-1.example.com", "addresses": ["2001:db8::10"]}])).await;
+    assert_eq!((&bulk.data()["refused"], own().await.as_deref()), (&json!(1), Some("mail.example.com")));
+    let named = json!([{"ip": "2001:db8::10", "reverse_name": "new.example.com"}]);
+    site.call("PATCH", &path, Some(json!({ "addresses": named }))).await.data();
+    assert_eq!(own().await.as_deref(), Some("new.example.com"));
+    let taken = json!([{"ip": "2001:db8::10", "reverse_name": null}]);
+    site.call("PATCH", &path, Some(json!({ "addresses": taken }))).await.data();
+    assert_eq!(own().await, None);
+}

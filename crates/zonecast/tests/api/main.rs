@@ -10,8 +10,10 @@ mod dry_run;
 mod forms;
 mod hosts;
 mod legacy;
+mod meaning;
 mod names;
 mod policy;
+mod together;
 mod zones;
 
 use axum::Router;
@@ -59,11 +61,21 @@ impl Site {
     }
 
     pub async fn with(change: impl FnOnce(&mut Config)) -> Site {
+        let site = Site::made(change).await;
+        site.app.engine.start();
+        site
+    }
+
+    /// One in which nobody works: only calls store anything.
+    pub async fn still() -> Site {
+        Site::made(|config| config.plesk.wait = 0).await
+    }
+
+    async fn made(change: impl FnOnce(&mut Config)) -> Site {
         let folder = tempfile::tempdir().unwrap();
         let mut config = Config { data: folder.path().to_owned(), ..Config::default() };
         change(&mut config);
         let app = zonecast::daemon::open(config).await.unwrap();
-        app.engine.start();
         let key = keys::create(&app, "admin", "admin", None).await.unwrap();
         Site { router: zonecast::api::router(app.clone()), app, key, folder }
     }

@@ -38,6 +38,34 @@ async fn a_secret_goes_in_and_never_comes_out() {
     }
 }
 
+/// B13: a refused change of a zone has changed nothing of its connection, and a changed connection takes
+/// its zones along: two zone objects never come to one place, by no road.
+#[tokio::test(flavor = "multi_thread")]
+async fn two_zones_never_come_to_one_place() {
+    let site = Site::open().await;
+    let zone =
+        |port| json!({"name": "example.com", "provider": "powerdns", "settings": powerdns(port, "one")});
+    let first = site.post("zones", zone(9)).await.data().clone();
+    let second = site.post("zones", zone(10)).await.data().clone();
+    let audit = site.get("audit").await.data().as_array().unwrap().len();
+    let here = json!({"settings": powerdns(9, "two")});
+    let (zone_path, connection_path) =
+        (format!("zones/{}", second["id"]), format!("connections/{}", second["connection_id"]));
+    for path in [&zone_path, &connection_path] {
+        let refused = site.call("PATCH", path, Some(here.clone())).await;
+        assert_eq!(refused.status, 409, "{path}: {}", refused.text);
+        assert!(refused.text.contains(&format!("zone {}", first["id"])), "{}", refused.text);
+        let connection = site.get(&connection_path).await;
+        assert_eq!(connection.data()["settings"]["server_url"], "http://127.0.0.1:10", "{path}");
+        assert_eq!(site.get("audit").await.data().as_array().unwrap().len(), audit, "{path}");
+    }
+    // Away from its place, the first makes room for another.
+    let away = json!({"settings": powerdns(11, "two")});
+    site.call("PATCH", &format!("connections/{}", first["connection_id"]), Some(away)).await.data();
+    site.call("PATCH", &connection_path, Some(here)).await.data();
+    assert_eq!(site.post("zones", zone(9)).await.status, 409, "the second is there now");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_zone_stays_where_it_is() {
     let site = Site::open().await;

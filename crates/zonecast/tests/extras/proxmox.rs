@@ -58,3 +58,34 @@ fn a_guest_of_proxmox_starts_stops_and_is_destroyed() {
     daemon.http = "http://127.0.0.1:9".to_owned();
     assert!(proxmox(&daemon, "101", "post-start").contains("failed"));
 }
+
+/// What a caller does not mention stays, whatever door it comes through: the client's own reverse name
+/// survives everybody who sends the addresses as plain text, and goes when somebody says so.
+#[test]
+fn an_own_reverse_name_survives_the_hook_and_the_command_line() {
+    let daemon = Daemon::start();
+    let (name, ip, reverse) = ("web-1.puqcloud.com", "192.0.2.10", "10.2.0.192.in-addr.arpa");
+    let guest = "name: web-1\nipconfig0: ip=192.0.2.10/24,ip6=2001:db8::10/64\n";
+    std::fs::write(daemon.folder.path().join("guest-101"), guest).unwrap();
+    let command = |arguments: &[&str]| {
+        let mut zonecast = Command::new(env!("CARGO_BIN_EXE_zonecast"));
+        let output = zonecast.args(arguments).arg("--data").arg(daemon.folder.path()).output().unwrap();
+        assert!(output.status.success(), "{arguments:?}: {}", text(&output));
+    };
+    proxmox(&daemon, "101", "post-start");
+    command(&["host", "rdns", name, ip, "mx.client.test"]);
+    daemon.answers(reverse, "PTR", &["mx.client.test."]);
+    let doors: [&dyn Fn(); 3] = [
+        &|| drop(proxmox(&daemon, "101", "post-start")),
+        &|| command(&["host", "set", name, "--ip", "192.0.2.11", "--ip", ip]),
+        &|| command(&["host", "set", name, "--add-ip", "192.0.2.12"]),
+    ];
+    for door in doors {
+        door();
+        // The call is carried out when a record that follows it is there.
+        command(&["host", "sync", name, "--wait"]);
+        daemon.answers(reverse, "PTR", &["mx.client.test."]);
+    }
+    command(&["host", "rdns", name, ip]);
+    daemon.answers(reverse, "PTR", &[&format!("{name}.")]);
+}

@@ -2,15 +2,16 @@
 
 use super::claims::IN_PARENT;
 use super::form::{add, domain_name};
-use super::store::{Change, change, with_options};
+use super::store::{change, with_options};
 use super::template;
-use super::view::DomainView;
+use super::view::{AddressMove, DomainView};
 use crate::app::App;
 use crate::problem::Problem;
 use crate::service::input::{Errors, Form};
-use crate::service::{Caller, Expected, Work};
+use crate::service::{Caller, Work};
 use serde_json::Value;
 use std::net::IpAddr;
+use std::sync::{Mutex, PoisonError};
 use zonecast_core::host::parse_address;
 use zonecast_core::{Name, RecordData, RecordType};
 use zonecast_store::DomainRow;
@@ -36,7 +37,7 @@ pub async fn rename(app: &App, caller: &Caller, id: i64, body: &Value) -> Result
     }
     errors.into_result(())?;
     let (Some(name), Some(erase)) = (name, erase) else { return Err(Problem::new(422, "is not complete")) };
-    change(app, caller, id, Expected(None), &Change::asked("domain.rename"), |row| {
+    change(app, caller, id, "rename", |row| {
         let old = std::mem::replace(&mut row.name, name.clone());
         match erase {
             true => row.records.clear(),
@@ -86,7 +87,8 @@ fn moved_value(value: &RecordData, old: &Name, new: &Name) -> RecordData {
     RecordData::parse(value.rtype(), &text).unwrap_or_else(|_| value.clone())
 }
 
-/// Replaces one address by another in every record of the domain (S4.74).
+/// Replaces one address by another in every value of the domain that holds it (S4.74); the answer lists
+/// what was changed, and what mentions the old address and was left.
 pub async fn change_address(
     app: &App,
     caller: &Caller,
@@ -110,36 +112,48 @@ pub async fn change_address(
     }
     errors.into_result(())?;
     let (Some(from), Some(to)) = (from, to) else { return Err(Problem::new(422, "is not complete")) };
-    change(app, caller, id, Expected(None), &Change::asked("domain.ip"), |row| {
-        if !row.addresses.contains(&from) && !holds(row, from) {
+    let moved = Mutex::new(AddressMove::default());
+    let mut work = change(app, caller, id, "ip", |row| {
+        let done = replace_address(row, from, to);
+        if done.changed.is_empty() && !row.addresses.contains(&from) {
             return Err(Problem::field("/from", format!("{} has no record with {from}", row.name)));
         }
-        replace_address(row, from, to);
-        Ok(())
-    })
-    .await
-}
-
-fn holds(row: &DomainRow, address: IpAddr) -> bool {
-    row.records.iter().flat_map(|set| &set.values).any(|value| value.as_address() == Some(address))
-}
-
-fn replace_address(row: &mut DomainRow, from: IpAddr, to: IpAddr) {
-    let (old, new) = (RecordData::address(from), RecordData::address(to));
-    for set in &mut row.records {
-        let Some(at) = set.values.iter().position(|value| *value == old) else { continue };
-        match set.values.contains(&new) {
-            true => drop(set.values.remove(at)),
-            false => set.values[at] = new.clone(),
-        }
-    }
-    for address in &mut row.addresses {
-        if *address == from {
+        for address in row.addresses.iter_mut().filter(|address| **address == from) {
             *address = to;
         }
+        row.addresses.sort_unstable();
+        row.addresses.dedup();
+        *moved.lock().unwrap_or_else(PoisonError::into_inner) = done;
+        Ok(())
+    })
+    .await?;
+    work.data.moved = Some(moved.into_inner().unwrap_or_else(PoisonError::into_inner));
+    Ok(work)
+}
+
+/// Every value that holds the address holds the other one now; those that only speak of it stay and are
+/// named.
+fn replace_address(row: &mut DomainRow, from: IpAddr, to: IpAddr) -> AddressMove {
+    let mut done = AddressMove::default();
+    for set in &mut row.records {
+        let mut values = Vec::with_capacity(set.values.len());
+        for value in std::mem::take(&mut set.values) {
+            let line = |value: &RecordData| format!("{} {} {}", set.name, set.rtype, value.to_text());
+            let now = value.with_address(from, to);
+            if let Some(now) = &now {
+                done.changed.push(format!("{} -> {}", line(&value), now.to_text()));
+            }
+            let now = now.unwrap_or(value);
+            if now.mentions(from) {
+                done.left.push(line(&now));
+            }
+            if !values.contains(&now) {
+                values.push(now);
+            }
+        }
+        set.values = values;
     }
-    row.addresses.sort_unstable();
-    row.addresses.dedup();
+    done
 }
 
 /// Applies the template (its records as it says, all others as they are) or resets to it (S4.66, S4.67).
@@ -158,7 +172,7 @@ pub async fn apply_template(
     });
     form.finish(&mut errors);
     let reset = errors.into_result(reset)?.value().unwrap_or(false);
-    change(app, caller, id, Expected(None), &Change::asked("domain.template"), |row| {
+    change(app, caller, id, "template", |row| {
         if row.kind == IN_PARENT {
             return Err(Problem::new(409, "a subdomain in its parent's zone has no records of its own"));
         }

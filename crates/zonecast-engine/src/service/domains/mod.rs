@@ -25,6 +25,6 @@ mod view;
 pub use change::{apply_template, change_address, rename};
 pub use claims::{domain_claims, is_apex_data};
 pub use form::KINDS;
-pub use store::{ListDomains, create, get, list, patch, put_set, remove, remove_named, sync};
+pub use store::{create, get, list, patch, put_set, remove, remove_named, sync};
 pub use template::built_in;
-pub use view::{DomainSetView, DomainView, Told, told};
+pub use view::{AddressMove, DomainSetView, DomainView, Told, told};

@@ -4,42 +4,54 @@
 //! meets its absence (`sync::make_zone`), so making it is as durable, retried and visible as writing a
 //! record: one path, also after a crash.
 
-use crate::app::App;
 use crate::catalog::{ConnectionEntry, View, ZoneEntry};
 use crate::problem::{FieldProblem, Problem};
-use crate::service::write::audit;
+use crate::service::connections::physical_id;
+use crate::service::write::{Refused, audit};
 use crate::service::{Caller, dry_run};
 use crate::settings::DomainOptions;
 use crate::settings::{Managed, ZoneSettings};
 use serde_json::{Map, Value, json};
-use std::time::{Duration, Instant};
-use zonecast_providers::ZoneRef;
-use zonecast_store::{DomainRow, StoreError, ZoneRow};
+use zonecast_store::{DomainRow, Operation, StoreError, ZoneRow};
 
-/// Makes the zones of this domain what its options ask for; tells whether any was added or changed.
-pub(super) async fn settle(app: &App, caller: &Caller, row: &DomainRow) -> Result<bool, Problem> {
+/// Makes the zones of this domain what its options ask for, inside the operation that lets the domain
+/// out; gives the view with them where that is another, so that its claims are matched there too.
+pub(super) async fn settle(
+    operation: &Operation,
+    caller: &Caller,
+    view: &View,
+    row: &DomainRow,
+) -> Result<Option<View>, Refused> {
     let options = DomainOptions::of(row);
-    let mut changed = false;
+    let mut rows = Vec::new();
     for (index, id) in options.create_at.iter().enumerate() {
-        let view = app.catalog.view();
         let connection = view.connections.get(id).ok_or_else(|| no_connection(index, *id))?;
-        if view.zones_named(&row.name).any(|zone| zone.row.connection_id == *id) {
-            continue;
+        if !view.zones_named(&row.name).any(|zone| zone.row.connection_id == *id) {
+            rows.extend(add(operation, caller, row, &options, connection).await?);
         }
-        changed |= add(app, caller, row, &options, connection).await?;
     }
-    if changed {
-        app.catalog.reload().await?;
-    }
-    let view = app.catalog.view();
-    let mut managed = false;
     for zone in view.zones_named(&row.name) {
-        managed |= manage(app, caller, zone, &options).await?;
+        rows.extend(manage(operation, caller, zone, &options).await?);
     }
-    if managed {
-        app.catalog.reload().await?;
+    let mut settled = None;
+    for row in rows {
+        let Some(connection) = view.connections.get(&row.connection_id) else { continue };
+        let connection =
+            ConnectionEntry { row: connection.row.clone(), provider: connection.provider.clone() };
+        settled = Some(settled.as_ref().unwrap_or(view).with_zone(row, connection).0);
     }
-    Ok(changed || managed)
+    if let Some(settled) = &mut settled {
+        settled.epoch = operation.epoch().await?;
+    }
+    Ok(settled)
+}
+
+/// Whether there is anything to settle.
+pub(super) fn is_settled(view: &View, row: &DomainRow) -> bool {
+    let options = DomainOptions::of(row);
+    let there = |id: &i64| view.zones_named(&row.name).any(|zone| zone.row.connection_id == *id);
+    options.create_at.iter().all(there)
+        && view.zones_named(&row.name).all(|zone| change(zone, &options).is_none())
 }
 
 /// Refuses what can be known to be impossible, before anything is stored (S4.62).
@@ -67,18 +79,13 @@ fn no_connection(index: usize, id: i64) -> Problem {
 }
 
 async fn add(
-    app: &App,
+    operation: &Operation,
     caller: &Caller,
     domain: &DomainRow,
     options: &DomainOptions,
     connection: &ConnectionEntry,
-) -> Result<bool, Problem> {
+) -> Result<Option<ZoneRow>, Problem> {
     let provider = connection.provider.as_ref().map_err(|words| Problem::new(409, words.clone()))?;
-    let reference = ZoneRef {
-        name: domain.name.clone(),
-        provider_zone_id: None,
-        deadline: Instant::now() + Duration::from_secs(1),
-    };
     let mut settings = Map::new();
     settings.insert("create_missing_zone".to_owned(), Value::Bool(true));
     wish(&mut settings, options);
@@ -87,7 +94,7 @@ async fn add(
         name: domain.name.clone(),
         connection_id: connection.row.id,
         provider_zone_id: None,
-        physical_id: format!("{} {}", connection.row.provider, provider.physical_id(&reference)),
+        physical_id: physical_id(&connection.row, provider.as_ref(), &domain.name, None),
         settings,
         state: "ok".to_owned(),
         last_error: None,
@@ -100,16 +107,15 @@ async fn add(
         version: 0,
     };
     let line = audit(caller, "zone.add", format!("zone:{}", row.name));
-    match app.store.add_zone(&row, &[line]).await {
-        Ok(_) => Ok(true),
-        // Somebody was faster, or it is there by way of another connection: it is there.
-        Err(StoreError::Constraint { .. }) => Ok(true),
-        Err(StoreError::DryRun(_)) => {
+    match operation.add_zone(&row, &[line]).await {
+        Ok(zone) => {
             let at = &connection.row.name;
             let message = format!("the zone {} would be made at {at}, with all of it inside", row.name);
             dry_run::leave_out([FieldProblem { field: "/create_at".to_owned(), message }]);
-            Ok(false)
+            Ok(Some(zone))
         }
+        // Somebody was faster, or it is there by way of another connection: it is there.
+        Err(StoreError::Constraint { .. }) => Ok(None),
         Err(error) => Err(error.into()),
     }
 }
@@ -129,40 +135,39 @@ fn looked_at(options: &DomainOptions) -> Option<i64> {
     (options.managed == Managed::Full).then_some(0)
 }
 
-async fn manage(
-    app: &App,
-    caller: &Caller,
-    zone: &ZoneEntry,
-    options: &DomainOptions,
-) -> Result<bool, Problem> {
+/// The zone as the domain wishes it, where that is not as it is.
+fn change(zone: &ZoneEntry, options: &DomainOptions) -> Option<ZoneRow> {
     let ZoneSettings { managed, manage_ns_soa, .. } = zone.settings;
     let full = options.managed == Managed::Full && managed != Managed::Full;
     let apex = options.manage_ns_soa && !manage_ns_soa;
-    if !full && !apex {
-        if options.managed == Managed::Full && zone.row.listed_at != Some(0) {
-            let listed = app.store.zone_listed(zone.row.id, 0, &zone.row.cuts).await;
-            return match listed {
-                Err(StoreError::DryRun(_)) => Ok(false),
-                listed => Ok(listed.map(|_| true)?),
-            };
-        }
-        return Ok(false);
-    }
     let mut row = zone.row.clone();
     row.listed_at = looked_at(options).or(row.listed_at);
-    wish(&mut row.settings, options);
+    if full || apex {
+        wish(&mut row.settings, options);
+    }
+    (full || apex || row.listed_at != zone.row.listed_at).then_some(row)
+}
+
+async fn manage(
+    operation: &Operation,
+    caller: &Caller,
+    zone: &ZoneEntry,
+    options: &DomainOptions,
+) -> Result<Option<ZoneRow>, Refused> {
+    let Some(mut row) = change(zone, options) else { return Ok(None) };
+    if row.settings == zone.row.settings {
+        operation.zone_listed(row.id, 0, &row.cuts).await?;
+        return Ok(Some(row));
+    }
     let line = audit(caller, "zone.set", format!("zone:{}", row.id));
-    match app.store.update_zone(&row, &[line]).await {
-        Ok(_) => Ok(true),
-        Err(StoreError::DryRun(_)) => {
+    match operation.update_zone(&row, &[line]).await {
+        Ok(version) => {
             let message = format!("the policy of zone {} would become {:?}", row.id, row.settings);
             dry_run::leave_out([FieldProblem { field: "/managed".to_owned(), message }]);
-            Ok(false)
+            row.version = version;
         }
-        Err(StoreError::Changed { .. }) => {
-            app.catalog.reload().await?;
-            Err(Problem::new(503, "the zone is being changed by somebody else; please try again"))
-        }
-        Err(error) => Err(error.into()),
+        Err(StoreError::Changed { .. }) => return Err(Refused::ZonesChanged),
+        Err(error) => return Err(error.into()),
     }
+    Ok(Some(row))
 }

@@ -64,6 +64,18 @@ pub struct DomainView {
     /// Where its records stand, zone by zone.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub records: Option<Vec<KeyView>>,
+    /// What a change of address did; in the answer to it only.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub moved: Option<AddressMove>,
+}
+
+/// What a change of address did.
+#[derive(Clone, Debug, Default, Serialize, Deserialize, ToSchema)]
+pub struct AddressMove {
+    /// `www.example.com A 192.0.2.80 -> 192.0.2.81`, one line per value.
+    pub changed: Vec<String>,
+    /// Values that mention the old address and were left, one line each.
+    pub left: Vec<String>,
 }
 
 /// One record set of a domain.
@@ -170,6 +182,7 @@ fn view_of(
         updated_at: time(row.updated_at),
         version: row.version,
         records: records.then_some(keys),
+        moved: None,
     }
 }
 

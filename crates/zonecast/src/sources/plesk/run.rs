@@ -10,7 +10,8 @@ use crate::app::App;
 use crate::config::PleskConfig;
 use crate::problem::Problem;
 use crate::service::domains::{self, Told};
-use crate::service::records::{self, ListRecords};
+use crate::service::owners::ListOwners;
+use crate::service::records;
 use crate::service::touch::places;
 use crate::service::{Caller, Expected, jobs};
 use crate::settings::DomainOptions;
@@ -155,11 +156,11 @@ async fn delete(app: &App, caller: &Caller, name: &Name, display: &str) -> Resul
 /// The records at an address's reverse name that point to this host.
 async fn pointing(app: &App, ptr: &Ptr) -> Result<Vec<i64>, Problem> {
     let name = Name::reverse_of(ptr.address).to_string();
-    let query = ListRecords {
+    let query = ListOwners {
         name: Some(name),
         state: Some("active".to_owned()),
         limit: 500,
-        ..ListRecords::default()
+        ..ListOwners::default()
     };
     let target = |text: &String| Name::parse(text).is_ok_and(|name| name == ptr.host);
     let rows = records::list(app, &query).await?.items.into_iter();
