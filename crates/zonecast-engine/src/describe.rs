@@ -148,8 +148,8 @@ impl Field {
                 servers.collect()
             }
             Kind::Flag => match text {
-                "1" | "yes" | "on" => true.into(),
-                "0" | "no" | "off" => false.into(),
+                "1" | "yes" | "on" | "true" => true.into(),
+                "0" | "no" | "off" | "false" => false.into(),
                 text => text.into(),
             },
             _ => text.into(),
@@ -315,8 +315,8 @@ macro_rules! worded {
         $(#[doc = $about:literal])+
         pub enum $choice:ident {
             $(#[doc = $first_meaning:literal])+
-            $first:ident = $first_word:literal,
-            $($(#[doc = $meaning:literal])+ $variant:ident = $word:literal,)+
+            $first:ident = $first_word:tt,
+            $($(#[doc = $meaning:literal])+ $variant:ident = $word:tt,)+
         }
     ) => {
         $(#[doc = $about])+

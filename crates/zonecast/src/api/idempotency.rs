@@ -37,7 +37,8 @@ pub async fn replay(State(state): State<ApiState>, request: Request, next: Next)
     answered.unwrap_or_else(IntoResponse::into_response)
 }
 
-fn key_of(headers: &HeaderMap) -> Result<Option<String>, Problem> {
+/// The key of a call; refused where it can be none.
+pub(super) fn key_of(headers: &HeaderMap) -> Result<Option<String>, Problem> {
     let Some(value) = headers.get("idempotency-key") else { return Ok(None) };
     let key = value.to_str().unwrap_or_default().trim();
     if key.is_empty() || key.len() > KEY_MAX {

@@ -66,7 +66,12 @@ pub async fn guard(State(words): State<Words>, mut request: Request, next: Next)
     if !dry {
         return next.run(request).await;
     }
-    // A preview is never the answer that a repeated call gets.
+    // A preview is never the answer that a repeated call gets; a wrong key is wrong all the same.
+    if request.method() == Method::POST
+        && let Err(problem) = super::idempotency::key_of(request.headers())
+    {
+        return Refusal(problem).into_response();
+    }
     request.headers_mut().remove("idempotency-key");
     answer(&called, dry_run::of(next.run(request)).await)
 }
