@@ -362,7 +362,7 @@ impl FakeRest {
 }
 
 /// Addresses that are shown as no text: `null`, and a number.
-pub(crate) const ODD: [&str; 2] = ["198.51.100.99", "198.51.100.98"];
+pub(crate) const ODD: [&str; 2] = ["203.0.113.199", "203.0.113.198"];
 
 /// Shows those addresses so, wherever they stand.
 pub(crate) fn oddly(body: &mut Value) {
