@@ -109,10 +109,12 @@ fn list(zone: &Zone, domain: &str, call: &Call<'_>) -> Said {
     };
     let all: Vec<Value> = zone.records.iter().filter(fits).map(show).collect();
     let number = call.number("page").unwrap_or(1);
-    let page = zone.pages.by_number(all, number, call.number("per_page").unwrap_or(20).clamp(1, 200));
+    let per_page = call.number("per_page").unwrap_or(20).clamp(1, 200);
+    let last = all.len().div_ceil(per_page);
+    let page = zone.pages.by_number(all, number, per_page);
     let url = |page: usize| format!("https://api.digitalocean.com/v2/domains/{domain}/records?page={page}");
     let links = match page.next {
-        Some(_) => json!({ "pages": { "next": url(number + 1) } }),
+        Some(_) => json!({ "pages": { "next": url(number + 1), "last": url(last.max(number + 1)) } }),
         None => json!({}),
     };
     said(200, json!({ "domain_records": page.rows, "links": links, "meta": { "total": page.total } }))
