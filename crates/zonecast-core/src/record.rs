@@ -4,7 +4,7 @@
 //! lower case), so equality and order are those of bytes for every type, known or not (RFC 3597).
 //! A TXT value is **a list of character-strings**: where a text is cut is part of the value. A plain text of
 //! any length is taken and cut every 255 bytes; [`RecordData::uncut`] is for services that keep no cut.
-//! What each type is made of stands in one table ([`form`]); text and wire form go by it everywhere: API,
+//! What each type is made of stands in one table (`form`); text and wire form go by it everywhere: API,
 //! command line, zone files, providers.
 
 mod address;
