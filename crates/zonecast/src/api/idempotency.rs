@@ -24,12 +24,17 @@ const KEY_MAX: usize = 200;
 /// Largest answer remembered.
 const ANSWER_MAX: usize = 16 * 1024 * 1024;
 
+/// Marks a call whose answer is a preview: nobody who repeats the call shall get that.
+#[derive(Clone, Copy)]
+pub struct Preview;
+
 /// The layer around the routes.
 pub async fn replay(State(state): State<ApiState>, request: Request, next: Next) -> Response {
     // The answer that shows a new key is the only one that ever does: it is never stored.
     let applies = request.method() == Method::POST && !request.uri().path().starts_with("/api/v1/keys");
     let key = if applies { key_of(request.headers()) } else { Ok(None) };
-    let answered = match key {
+    let is_preview = request.extensions().get::<Preview>().is_some();
+    let answered = match key.map(|key| key.filter(|_| !is_preview)) {
         Ok(None) => return next.run(request).await,
         Ok(Some(key)) => with_key(&state, key, request, next).await,
         Err(problem) => Err(problem.into()),
@@ -37,8 +42,7 @@ pub async fn replay(State(state): State<ApiState>, request: Request, next: Next)
     answered.unwrap_or_else(IntoResponse::into_response)
 }
 
-/// The key of a call; refused where it can be none.
-pub(super) fn key_of(headers: &HeaderMap) -> Result<Option<String>, Problem> {
+fn key_of(headers: &HeaderMap) -> Result<Option<String>, Problem> {
     let Some(value) = headers.get("idempotency-key") else { return Ok(None) };
     let key = value.to_str().unwrap_or_default().trim();
     if key.is_empty() || key.len() > KEY_MAX {

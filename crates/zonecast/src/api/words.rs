@@ -4,6 +4,7 @@
 //! an operation does not know is refused, never ignored, and `dry_run` runs the operation with its hands
 //! tied ([`dry_run`]). What stores something other than owners has no dry run, and says so.
 
+use super::idempotency::Preview;
 use super::reply::{self, Refusal};
 use crate::problem::Problem;
 use crate::service::dry_run::{self, DryRun};
@@ -66,13 +67,7 @@ pub async fn guard(State(words): State<Words>, mut request: Request, next: Next)
     if !dry {
         return next.run(request).await;
     }
-    // A preview is never the answer that a repeated call gets; a wrong key is wrong all the same.
-    if request.method() == Method::POST
-        && let Err(problem) = super::idempotency::key_of(request.headers())
-    {
-        return Refusal(problem).into_response();
-    }
-    request.headers_mut().remove("idempotency-key");
+    request.extensions_mut().insert(Preview);
     answer(&called, dry_run::of(next.run(request)).await)
 }
 
