@@ -22,7 +22,7 @@ use crate::dnssec::Signed;
 use crate::fields::{Field, Kind, Settings, no_more_to_check, normalise_url, one};
 use crate::http::{Http, canonical_endpoint};
 use crate::redact::{Redactor, url_encode};
-use crate::rest::listing::{Next, Pages};
+use crate::rest::listing::{Next, Pages, Wanted};
 use crate::rest::member::Member;
 use crate::tls::Trust;
 use crate::{ErrorClass, Outcome, Provider, ProviderError, TestReport, ZoneRef, ZoneSeed};
@@ -274,21 +274,14 @@ impl Cloudflare {
         info: &ZoneInfo,
         names: &[Name],
     ) -> Result<Observed, ProviderError> {
-        let mut wanted: Vec<Name> = names.to_vec();
-        wanted.sort_unstable();
-        wanted.dedup();
+        let wanted = Wanted::of(names);
         let size = self.known().get(&zone.name).and_then(|known| known.records);
-        let narrow = match size {
-            Some(size) => wanted.len() <= size.div_ceil(PAGE),
-            None => wanted.len() <= NARROW_MAX,
+        let most = size.map_or(NARROW_MAX, |size| size.div_ceil(PAGE));
+        let Some(names) = wanted.one_by_one(most) else {
+            return Ok(wanted.among(self.list_all(zone, info).await?.rrsets));
         };
-        if !narrow {
-            let mut all = self.list_all(zone, info).await?;
-            all.rrsets.retain(|set| wanted.binary_search(&set.name).is_ok());
-            return Ok(all);
-        }
-        let mut calls = Vec::with_capacity(wanted.len());
-        for name in &wanted {
+        let mut calls = Vec::with_capacity(names.len());
+        for name in names {
             let filter = format!("&name.exact={}", url_encode(&name.to_string()));
             calls.push(async move {
                 let found = self.fetch(zone, info, &filter).await?;

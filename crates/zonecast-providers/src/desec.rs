@@ -17,7 +17,7 @@ use crate::dnssec::{Signed, SigningKey};
 use crate::fields::{Field, Kind, Settings, no_more_to_check, normalise_url, one};
 use crate::http::json_words as words;
 use crate::redact::url_encode;
-use crate::rest::listing::{Next, Pages};
+use crate::rest::listing::{Next, Pages, Wanted};
 use crate::rest::member::{Listed, Member, gather};
 use crate::rest::{PROBE, Refused, Rest, failed, full_name, label, observed, passed, read_only};
 use crate::tls::Trust;
@@ -226,22 +226,18 @@ impl Provider for Desec {
     }
 
     async fn read(&self, zone: &ZoneRef, names: &[Name]) -> Result<Observed, ProviderError> {
-        let mut wanted: Vec<Name> = names.to_vec();
-        wanted.sort_unstable();
-        wanted.dedup();
-        if wanted.len() > NARROW_MAX {
-            let mut all = self.fetch(zone, &zone.name, "").await?;
-            all.retain(|set| wanted.binary_search(&set.name).is_ok());
-            return Ok(Observed::new(all));
-        }
+        let wanted = Wanted::of(names);
+        let Some(names) = wanted.one_by_one(NARROW_MAX) else {
+            return Ok(wanted.among(self.fetch(zone, &zone.name, "").await?));
+        };
         let mut sets = Vec::new();
-        for name in &wanted {
+        for name in names {
             let subname = label(zone, name);
             let filter = format!("&subname={}", url_encode(subname.trim_start_matches('@')));
             let found = self.fetch(zone, name, &filter).await?;
             sets.extend(found.into_iter().filter(|set| set.name == *name));
         }
-        Ok(Observed::new(sets))
+        Ok(wanted.among(sets))
     }
 
     async fn list(&self, zone: &ZoneRef) -> Result<Observed, ProviderError> {

@@ -15,7 +15,7 @@ mod record;
 use crate::fields::{Field, Kind, Settings, no_more_to_check, normalise_url, one};
 use crate::redact::url_encode;
 use crate::rest::by_id::{self, ById, Step};
-use crate::rest::listing::Pages;
+use crate::rest::listing::{Pages, Wanted};
 use crate::rest::member::{Member, gather};
 use crate::rest::{Refused, Rest, failed, passed, read_only};
 use crate::tls::Trust;
@@ -113,22 +113,16 @@ impl DigitalOcean {
     }
 
     async fn read_names(&self, zone: &ZoneRef, names: &[Name]) -> Result<Observed, Refused> {
-        let mut wanted: Vec<Name> = names.to_vec();
-        wanted.sort_unstable();
-        wanted.dedup();
+        let wanted = Wanted::of(names);
+        let Some(names) = wanted.one_by_one(NARROW_MAX) else {
+            return Ok(wanted.among(self.fetch(zone, &zone.name, "").await?));
+        };
         let mut sets = Vec::new();
-        if wanted.len() > NARROW_MAX {
-            sets = self.fetch(zone, &zone.name, "").await?;
-        } else {
-            for name in &wanted {
-                // The filter wants the whole name, though records carry the relative one.
-                sets.extend(
-                    self.fetch(zone, name, &format!("&name={}", url_encode(&name.to_string()))).await?,
-                );
-            }
+        for name in names {
+            // The filter wants the whole name, though records carry the relative one.
+            sets.extend(self.fetch(zone, name, &format!("&name={}", url_encode(&name.to_string()))).await?);
         }
-        sets.retain(|set| wanted.binary_search(&set.name).is_ok());
-        Ok(Observed::new(sets))
+        Ok(wanted.among(sets))
     }
 
     async fn look(&self, zone: &ZoneRef) -> TestReport {

@@ -13,7 +13,7 @@
 
 use crate::fields::{Field, Kind, Settings, no_more_to_check, normalise_url, one};
 use crate::redact::url_encode;
-use crate::rest::listing::{Next, Pages};
+use crate::rest::listing::{Next, Pages, Wanted};
 use crate::rest::member::{Listed, Member, gather};
 use crate::rest::{
     PROBE, Refused, Rest, Swap, WriteSets, failed, full_name, label, observed, one_by_one, passed, read_only,
@@ -128,15 +128,16 @@ impl Gandi {
         }
     }
 
-    async fn read_names(&self, zone: &ZoneRef, wanted: &[Name]) -> Result<Vec<ObservedRRset>, Refused> {
-        if wanted.len() > NARROW_MAX {
-            return self.whole(zone).await;
-        }
+    async fn read_names(&self, zone: &ZoneRef, names: &[Name]) -> Result<Observed, Refused> {
+        let wanted = Wanted::of(names);
+        let Some(names) = wanted.one_by_one(NARROW_MAX) else {
+            return Ok(wanted.among(self.whole(zone).await?));
+        };
         let mut sets = Vec::new();
-        for name in wanted {
+        for name in names {
             sets.extend(self.at(zone, name).await?);
         }
-        Ok(sets)
+        Ok(wanted.among(sets))
     }
 
     async fn write(&self, zone: &ZoneRef, request: RequestBuilder) -> Result<(), Refused> {
@@ -277,12 +278,7 @@ impl Provider for Gandi {
     }
 
     async fn read(&self, zone: &ZoneRef, names: &[Name]) -> Result<Observed, ProviderError> {
-        let mut wanted: Vec<Name> = names.to_vec();
-        wanted.sort_unstable();
-        wanted.dedup();
-        let mut sets = self.read_names(zone, &wanted).await.map_err(|refused| refused.error)?;
-        sets.retain(|set| wanted.binary_search(&set.name).is_ok());
-        Ok(Observed::new(sets))
+        self.read_names(zone, names).await.map_err(|refused| refused.error)
     }
 
     async fn list(&self, zone: &ZoneRef) -> Result<Observed, ProviderError> {

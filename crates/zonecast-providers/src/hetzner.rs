@@ -15,7 +15,7 @@ mod wire;
 
 use crate::fields::{Field, FieldError, Kind, Settings, normalise_url, one};
 use crate::redact::url_encode;
-use crate::rest::listing::Pages;
+use crate::rest::listing::{Pages, Wanted};
 use crate::rest::member::{Member, gather};
 use crate::rest::{
     PROBE, Refused, Rest, Swap, WriteSets, failed, label, one_by_one, passed, read_only, swap_in_steps,
@@ -299,20 +299,16 @@ impl Provider for Hetzner {
     }
 
     async fn read(&self, zone: &ZoneRef, names: &[Name]) -> Result<Observed, ProviderError> {
-        let mut wanted: Vec<Name> = names.to_vec();
-        wanted.sort_unstable();
-        wanted.dedup();
+        let wanted = Wanted::of(names);
+        let Some(names) = wanted.one_by_one(NARROW_MAX) else {
+            return Ok(wanted.among(self.fetch(zone, &zone.name, "").await?));
+        };
         let mut sets = Vec::new();
-        if wanted.len() > NARROW_MAX {
-            sets = self.fetch(zone, &zone.name, "").await?;
-        } else {
-            for name in &wanted {
-                let filter = format!("&name={}", url_encode(&label(zone, name)));
-                sets.extend(self.fetch(zone, name, &filter).await?);
-            }
+        for name in names {
+            let filter = format!("&name={}", url_encode(&label(zone, name)));
+            sets.extend(self.fetch(zone, name, &filter).await?);
         }
-        sets.retain(|set| wanted.binary_search(&set.name).is_ok());
-        Ok(Observed::new(sets))
+        Ok(wanted.among(sets))
     }
 
     async fn list(&self, zone: &ZoneRef) -> Result<Observed, ProviderError> {

@@ -14,6 +14,7 @@
 use crate::fields::{Field, Kind, Settings, no_more_to_check, normalise_url, one};
 use crate::redact::url_encode;
 use crate::rest::by_id::{self, ById, Step};
+use crate::rest::listing::Wanted;
 use crate::rest::member::{Listed, Member, gather};
 use crate::rest::{PROBE, Refused, Rest, Sign, failed, full_name, label, observed, passed, read_only};
 use crate::tls::Trust;
@@ -211,12 +212,11 @@ fn signer(key: String, secret: &SecretString, consumer: &SecretString, ahead: Ar
         text.extend_from_slice(body);
         text.extend_from_slice(format!("+{time}").as_bytes());
         let hash = digest(&SHA1_FOR_LEGACY_USE_ONLY, &text);
-        let hash: String = hash.as_ref().iter().map(|byte| format!("{byte:02x}")).collect();
         for (name, value) in [
             ("x-ovh-application", key.clone()),
             ("x-ovh-consumer", consumer.to_owned()),
             ("x-ovh-timestamp", time.to_string()),
-            ("x-ovh-signature", format!("$1${hash}")),
+            ("x-ovh-signature", format!("$1${}", hex::encode(hash))),
         ] {
             if let Ok(mut value) = HeaderValue::from_str(&value) {
                 value.set_sensitive(true);
@@ -329,21 +329,16 @@ impl Provider for Ovh {
     }
 
     async fn read(&self, zone: &ZoneRef, names: &[Name]) -> Result<Observed, ProviderError> {
-        let mut wanted: Vec<Name> = names.to_vec();
-        wanted.sort_unstable();
-        wanted.dedup();
-        if wanted.len() > NARROW_MAX || wanted.contains(&zone.name) {
-            let mut all = self.list(zone).await?;
-            all.rrsets.retain(|set| wanted.binary_search(&set.name).is_ok());
-            return Ok(all);
-        }
+        let wanted = Wanted::of(names);
+        let few = wanted.one_by_one(NARROW_MAX).filter(|names| !names.contains(&zone.name));
+        let Some(names) = few else { return Ok(wanted.among(self.list(zone).await?.rrsets)) };
         let mut sets = Vec::new();
-        for name in &wanted {
+        for name in names {
             let filter = format!("?subDomain={}", url_encode(&label(zone, name)));
             let found = self.fetch(zone, name, &filter).await.map_err(|refused| refused.error)?;
             sets.extend(found.into_iter().filter(|set| set.name == *name));
         }
-        Ok(Observed::new(sets))
+        Ok(wanted.among(sets))
     }
 
     async fn list(&self, zone: &ZoneRef) -> Result<Observed, ProviderError> {

@@ -113,8 +113,8 @@ impl ServerCertVerifier for PinnedCertificate {
         if found == self.pin {
             return Ok(ServerCertVerified::assertion());
         }
-        let hex: String = found.iter().map(|byte| format!("{byte:02x}")).collect();
-        Err(rustls::Error::General(format!("the certificate is not the pinned one, its SHA-256 is {hex}")))
+        let found = hex::encode(found);
+        Err(rustls::Error::General(format!("the certificate is not the pinned one, its SHA-256 is {found}")))
     }
 
     fn verify_tls12_signature(

@@ -272,7 +272,7 @@ fn load(path: &Path, zone: &ZoneRef) -> Result<Loaded, ProviderError> {
 }
 
 fn token_of(content: &[u8]) -> String {
-    Sha256::digest(content).iter().map(|byte| format!("{byte:02x}")).collect()
+    hex::encode(Sha256::digest(content))
 }
 
 fn no_soa(zone: &ZoneRef) -> ProviderError {

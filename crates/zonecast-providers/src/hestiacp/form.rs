@@ -56,7 +56,7 @@ pub(super) fn check(settings: &mut Settings) -> Vec<FieldError> {
     }
     if let Some(pin) = settings.plain.get_mut("server_certificate_sha256") {
         match Trust::parse_pin(pin) {
-            Some(bytes) => *pin = bytes.iter().map(|byte| format!("{byte:02x}")).collect(),
+            Some(bytes) => *pin = hex::encode(bytes),
             None => wrong("server_certificate_sha256", "a SHA-256 is 64 hex digits".to_owned()),
         }
     }

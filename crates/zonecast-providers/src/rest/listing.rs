@@ -1,4 +1,4 @@
-//! Listings that come in pages, and the proof that nothing of one is missing.
+//! Listings that come in pages, the proof that nothing of one is missing, and what is listed at all.
 //!
 //! A page that is shorter than asked ends nothing: services cap pages, or leave out what they hide. The
 //! end is where the service says it is (there is no next page, or so many are all), and where it says
@@ -8,6 +8,7 @@
 use super::Refused;
 use crate::{ErrorClass, ProviderError, ZoneRef};
 use std::collections::BTreeMap;
+use zonecast_core::{Name, Observed, ObservedRRset};
 
 /// Pages read at most.
 const PAGES_MAX: usize = 1_000;
@@ -98,6 +99,29 @@ impl<K: Ord, V> Pages<K, V> {
     fn unsound(&self, what: &str) -> ProviderError {
         let words = format!("{} {what} while all was listed; it is read again", self.whose);
         ProviderError::new(ErrorClass::Transient, words)
+    }
+}
+
+/// The names that a read asks for, each once.
+pub(crate) struct Wanted(Vec<Name>);
+
+impl Wanted {
+    pub(crate) fn of(names: &[Name]) -> Wanted {
+        let mut names = names.to_vec();
+        names.sort_unstable();
+        names.dedup();
+        Wanted(names)
+    }
+
+    /// The names, where they are few enough to be asked for one by one; else all is listed.
+    pub(crate) fn one_by_one(&self, most: usize) -> Option<&[Name]> {
+        (self.0.len() <= most).then_some(&self.0)
+    }
+
+    /// What was asked for, of what came.
+    pub(crate) fn among(&self, mut sets: Vec<ObservedRRset>) -> Observed {
+        sets.retain(|set| self.0.binary_search(&set.name).is_ok());
+        Observed::new(sets)
     }
 }
 

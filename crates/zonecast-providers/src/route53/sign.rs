@@ -5,7 +5,6 @@ use crate::redact::url_encode;
 use reqwest::{Method, RequestBuilder};
 use ring::{digest, hmac};
 use secrecy::{ExposeSecret, SecretString};
-use std::fmt::Write;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 const SERVICE: &str = "route53";
@@ -95,7 +94,7 @@ impl Signer {
         let key = [day, self.region, SERVICE, "aws4_request"]
             .iter()
             .fold(start.into_bytes(), |key, part| hmac_sha256(&key, part.as_bytes()));
-        let signature = hex(&hmac_sha256(&key, text.as_bytes()));
+        let signature = hex::encode(hmac_sha256(&key, text.as_bytes()));
         format!(
             "AWS4-HMAC-SHA256 Credential={}/{scope}, SignedHeaders={signed}, Signature={signature}",
             self.key_id
@@ -154,15 +153,7 @@ fn hmac_sha256(key: &[u8], data: &[u8]) -> Vec<u8> {
 }
 
 fn sha256_hex(data: &[u8]) -> String {
-    hex(digest::digest(&digest::SHA256, data).as_ref())
-}
-
-fn hex(bytes: &[u8]) -> String {
-    let mut text = String::with_capacity(bytes.len() * 2);
-    for byte in bytes {
-        let _ = write!(text, "{byte:02x}");
-    }
-    text
+    hex::encode(digest::digest(&digest::SHA256, data).as_ref())
 }
 
 #[cfg(test)]

@@ -107,7 +107,7 @@ impl Layout {
     pub(super) fn keys(&self, name: &Name, data: &RecordData) -> Result<Vec<String>, String> {
         let exact = self.exact(name)?;
         let digest = Sha256::new().chain_update(data.rtype().0.to_be_bytes()).chain_update(data.wire());
-        let hash: String = digest.finalize().iter().take(8).map(|byte| format!("{byte:02x}")).collect();
+        let hash = hex::encode(&digest.finalize()[..8]);
         let own = format!("{}zc-{hash}", self.folder(name)?);
         Ok(match data.rtype() {
             RecordType::PTR => vec![exact],
