@@ -116,7 +116,10 @@ impl Field {
                 Some(text) => Some(crate::service::forms::parse_prefix(text)?.to_string().into()),
                 None => None,
             },
-            (Kind::Servers, Value::Array(servers)) => servers.iter().map(server).collect(),
+            (Kind::Servers, Value::Array(servers)) => {
+                let each = |one: &Value| Some(Value::from(server(one.as_str()?.trim())?.to_string()));
+                servers.iter().map(each).collect()
+            }
             (Kind::Servers, _) => None,
         };
         read.ok_or_else(|| format!("must be {}", self.holds()))
@@ -211,11 +214,10 @@ impl Field {
     }
 }
 
-fn server(server: &Value) -> Option<Value> {
-    let text = server.as_str()?.trim();
+/// A name server in a text, at port 53 where none is said.
+pub(crate) fn server(text: &str) -> Option<SocketAddr> {
     let ip = text.trim_matches(['[', ']']).parse::<IpAddr>().map(|ip| SocketAddr::new(ip, 53));
-    let server = ip.or_else(|_| text.parse::<SocketAddr>()).ok()?;
-    Some(Value::String(server.to_string()))
+    ip.or_else(|_| text.parse()).ok()
 }
 
 /// The schemas of fields, by name.

@@ -1,6 +1,7 @@
 //! The body of a zone: its name, where it lives, the provider's fields and its policy.
 
 use super::input::{Errors, Field, Form};
+use crate::describe;
 use crate::settings::ZoneSettings;
 use ipnet::IpNet;
 use serde_json::{Map, Value};
@@ -154,8 +155,7 @@ fn network(text: &str) -> Result<IpNet, String> {
 }
 
 fn socket(text: &str) -> Result<SocketAddr, String> {
-    let ip = text.trim_matches(['[', ']']).parse::<IpAddr>().map(|ip| SocketAddr::new(ip, 53));
-    ip.or_else(|_| text.parse()).map_err(|_| format!("{text:?} is not ip:port"))
+    describe::server(text).ok_or_else(|| format!("{text:?} is not ip:port"))
 }
 
 fn tsig_over(form: &mut Form<'_>, stored: Option<&TsigKey>, errors: &mut Errors) -> Option<TsigKey> {

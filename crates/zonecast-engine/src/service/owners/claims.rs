@@ -21,7 +21,7 @@ impl<'a> Lookup<'a> {
         self.0.contains(&Lookup::key(claim))
     }
 
-    fn key(claim: &NewClaim) -> (&[u8], &RecordData, Option<u32>, Option<i64>) {
+    fn key(claim: &NewClaim) -> Meaning<'_> {
         (claim.name.key(), &claim.data, claim.ttl.map(|ttl| ttl.seconds()), claim.zone_id)
     }
 }
