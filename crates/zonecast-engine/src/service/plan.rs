@@ -228,7 +228,7 @@ async fn of_names(
     let mut work = look::load(&eyes, dirty).await?;
     match seen(app, &eyes, &work).await {
         Ok(observed) => {
-            let plans = look::plan(&eyes, &mut work, &observed, store.now().await?).await?;
+            let (plans, _) = look::plan(&eyes, &mut work, &observed, store.now().await?).await?;
             look::name_owners(&eyes, &mut work, |_| true).await?;
             show(&mut plan, &work, &plans);
         }

@@ -8,7 +8,7 @@
 use super::desired::{self, Wanted};
 use super::make_zone;
 use crate::catalog::{View, ZoneEntry};
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 use zonecast_core::guard::{Brake, WINDOW_SECONDS, derived_removals};
 use zonecast_core::plan::{
@@ -58,9 +58,7 @@ impl Work {
         let set = |(rtype, values)| RRset::new(name.clone(), rtype, Ttl::DEFAULT, values);
         ours.into_iter().map(set).collect()
     }
-}
 
-impl Work {
     /// The names to be read: those looked at, and those above them in the zone, where a delegation would
     /// hide them (X13). Addresses have no names between.
     pub fn places(&self, apex: &Name) -> Vec<Name> {
@@ -216,13 +214,13 @@ pub(crate) async fn read(
     })
 }
 
-/// What is to be done at each of the names, in their order.
+/// What is to be done at each of the names, in their order, and whether what would go is held.
 pub(crate) async fn plan(
     eyes: &Eyes<'_>,
     work: &mut Work,
     observed: &Observed,
     now: i64,
-) -> Result<Vec<NamePlan>, StoreError> {
+) -> Result<(Vec<NamePlan>, Brake), StoreError> {
     let zone = eyes.zone;
     let cuts = cuts(zone, work, observed);
     let derived = |dirty: &DirtyName| !dirty.asked && !dirty.approved;
@@ -233,7 +231,8 @@ pub(crate) async fn plan(
         (0..work.dirty.len()).map(|index| at(work, index, Hold::Nothing)).collect();
     let lost = work.dirty.iter().zip(&plans).filter(|(dirty, _)| derived(dirty));
     let lost: usize = lost.map(|(_, plan)| plan.removals()).sum();
-    if is_held(eyes, lost, now).await? {
+    let brake = brake(eyes, lost, now).await?;
+    if brake != Brake::Allowed {
         for index in (0..plans.len()).filter(|index| derived(&work.dirty[*index])) {
             plans[index] = at(work, index, Hold::All);
         }
@@ -244,29 +243,25 @@ pub(crate) async fn plan(
     }
     let in_conflict = |key: &KeyPlan| matches!(key.verdict, KeyVerdict::Conflict(_));
     name_owners(eyes, work, |index| plans[index].keys.iter().any(in_conflict)).await?;
-    Ok(plans)
+    Ok((plans, brake))
 }
 
 /// Whether this many more derived removals wait for approval.
-async fn is_held(eyes: &Eyes<'_>, lost: usize, now: i64) -> Result<bool, StoreError> {
+async fn brake(eyes: &Eyes<'_>, lost: usize, now: i64) -> Result<Brake, StoreError> {
     if lost == 0 {
-        return Ok(false);
+        return Ok(Brake::Allowed);
     }
     let (store, id) = (eyes.store, eyes.zone.row.id);
     let owned = store.owned_values(id).await? as usize;
     let recent = store.removed_recently(id, now - REMOVAL_WINDOW_MILLIS).await? as usize;
-    let brake = derived_removals(owned, recent, lost);
-    if let Brake::Held { removals, owned } = brake {
-        tracing::warn!(zone = %eyes.zone.row.name, removals, owned, "removals are held until they are approved");
-    }
-    Ok(brake != Brake::Allowed)
+    Ok(derived_removals(owned, recent, lost))
 }
 
 /// The zone's delegations: those last listed, and at the names that were read what stands there now and
 /// what is wanted.
 fn cuts(zone: &ZoneEntry, work: &Work, observed: &Observed) -> Cuts {
     let apex = &zone.row.name;
-    let read = work.places(apex);
+    let read: HashSet<Name> = work.places(apex).into_iter().collect();
     let mut servers: Vec<(Name, RecordData)> = Vec::new();
     let listed = zone.row.cuts.iter().filter(|(at, _)| !read.contains(at));
     servers.extend(listed.map(|(at, server)| (at.clone(), RecordData::single_name(RecordType::NS, server))));

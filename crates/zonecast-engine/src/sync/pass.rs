@@ -11,6 +11,7 @@ use super::make_zone;
 use super::outcome::{self, Judged};
 use super::trouble::Trouble;
 use std::collections::HashSet;
+use zonecast_core::guard::Brake;
 use zonecast_core::{Observed, RecordData};
 use zonecast_providers::ProviderError;
 use zonecast_store::{Intent, StoreError};
@@ -32,7 +33,10 @@ pub(super) async fn run(turn: &mut Turn, now: i64) -> Result<Option<Trouble>, St
         Ok(observed) => observed,
         Err(error) => return outcome::store_failed_read(turn, &work, error, now).await,
     };
-    let plans = look::plan(&eyes, &mut work, &observed, now).await?;
+    let (plans, brake) = look::plan(&eyes, &mut work, &observed, now).await?;
+    if let Brake::Held { removals, owned } = brake {
+        tracing::warn!(zone = %zone.row.name, removals, owned, "removals are held until they are approved");
+    }
     let order = look::order(&plans);
     let outcomes = hand_over::all(turn, &observed, &plans, &order).await?;
     let outcomes = outcome::by_plan(&plans, &order, outcomes);
