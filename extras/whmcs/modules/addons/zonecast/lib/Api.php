@@ -46,7 +46,7 @@ final class Api
                 return $trouble ?? $this->answer("register $fqdn", $made);
             }
         }
-        $body = ['addresses' => self::withReverseNames($host, $addresses), 'vm_status' => 'set_dns'];
+        $body = ['addresses' => $addresses, 'vm_status' => 'set_dns'];
         return $this->answer("addresses of $fqdn", $this->call('PATCH', "/hosts/{$host['id']}", $body));
     }
 
@@ -137,17 +137,6 @@ final class Api
         }
         $answer = $call($host['id']);
         return $answer['status'] === 404 && $gone !== null ? $gone : $this->answer($what, $answer);
-    }
-
-    /** @param array<string, mixed> $host @param list<string> $addresses @return list<string|array<string, string>> */
-    private static function withReverseNames(array $host, array $addresses): array
-    {
-        $kept = array_column($host['addresses'] ?? [], 'reverse_name', 'ip');
-        return array_map(static function (string $ip) use ($kept) {
-            $packed = @inet_pton($ip);
-            $canonical = $packed === false ? $ip : inet_ntop($packed);
-            return isset($kept[$canonical]) ? ['ip' => $ip, 'reverse_name' => $kept[$canonical]] : $ip;
-        }, $addresses);
     }
 
     /** @param array{status: int, data: mixed, detail: string, errors: list<array>, text: string} $answer */
