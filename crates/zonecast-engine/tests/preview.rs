@@ -26,6 +26,7 @@ use zonecast_providers::memory::Memory;
 use zonecast_store::{
     ConnectionRow, OwnerAction, OwnerFilter, OwnerRow, OwnerWrite, Priority, Raise, WriteContext,
 };
+use zonecast_testbed::Dice;
 
 const FORWARD: &str = "example.test";
 const REVERSE: &str = "2.0.192.in-addr.arpa";
@@ -38,26 +39,6 @@ const NAMES: [&str; 7] = [
     "sub.example.test",
     "ns1.sub.example.test",
 ];
-
-/// xorshift64*.
-struct Dice(u64);
-
-impl Dice {
-    fn below(&mut self, limit: usize) -> usize {
-        self.0 ^= self.0 >> 12;
-        self.0 ^= self.0 << 25;
-        self.0 ^= self.0 >> 27;
-        (self.0.wrapping_mul(0x2545_F491_4F6C_DD1D) >> 33) as usize % limit
-    }
-
-    fn one<'a, T>(&mut self, of: &'a [T]) -> &'a T {
-        &of[self.below(of.len())]
-    }
-
-    fn chance(&mut self, percent: usize) -> bool {
-        self.below(100) < percent
-    }
-}
 
 /// Name and type to TTL and values.
 type Sets = BTreeMap<(String, String), (u32, Vec<String>)>;
@@ -388,7 +369,7 @@ async fn withdrawal(estate: &Estate) -> Vec<OwnerWrite> {
 }
 
 async fn run(seed: u64) {
-    let mut dice = Dice(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1);
+    let mut dice = Dice::of(seed);
     let estate = estate(&mut dice).await;
     let mut told = Told { seed, story: Vec::new() };
     for _ in 0..12 {

@@ -11,6 +11,7 @@
 
 mod bind;
 mod command;
+mod dice;
 mod dig;
 mod etcd;
 mod fake_cloudflare;
@@ -32,6 +33,7 @@ mod pypi;
 mod release;
 
 pub use bind::{Bind, check_zonefile, nsupdate};
+pub use dice::Dice;
 pub use dig::{Answer, Reply, axfr, dig, dig_tcp, rtype_number};
 pub use etcd::Etcd;
 pub use fake_cloudflare::{FakeCloudflare, Plan};

@@ -22,20 +22,9 @@ use zonecast_dns::{Authority, MemoryZoneStore};
 use zonecast_providers::memory::{Memory, Mood};
 use zonecast_providers::{ErrorClass, Provider};
 use zonecast_store::{ConnectionRow, MasterKey, Store, ZoneRow};
+use zonecast_testbed::Dice;
 
 const ZONES: [&str; 3] = ["example.com", "2.0.192.in-addr.arpa", "8.b.d.0.1.0.0.2.ip6.arpa"];
-
-/// xorshift64*: small, seeded, good enough to choose what happens next.
-struct Dice(u64);
-
-impl Dice {
-    fn below(&mut self, limit: usize) -> usize {
-        self.0 ^= self.0 >> 12;
-        self.0 ^= self.0 << 25;
-        self.0 ^= self.0 >> 27;
-        (self.0.wrapping_mul(0x2545_F491_4F6C_DD1D) >> 33) as usize % limit
-    }
-}
 
 /// What we believe should be true: hosts with their addresses, and when each address was taken.
 #[derive(Default)]
@@ -160,7 +149,7 @@ fn zone_row(name: Name, connection_id: i64, physical_id: String) -> ZoneRow {
 
 /// One run: everything that happens follows from the seed, as far as the machine's timing lets it.
 fn simulate(seed: u64) {
-    let mut dice = Dice(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1);
+    let mut dice = Dice::of(seed);
     let folder = tempfile::Builder::new().prefix("zonecast-sim").tempdir_in("/dev/shm").unwrap();
     let providers = [Memory::new(Guard::None), Memory::new(Guard::CompareAndSet)];
     let mut foreign: Vec<(Name, RecordData)> = Vec::new();
