@@ -1,11 +1,13 @@
 //! Starting things on loopback, waiting for conditions, and ending every process that was started.
 
-use std::net::{Ipv4Addr, SocketAddr, TcpListener, UdpSocket};
+use std::net::{Ipv4Addr, SocketAddr};
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use zonecast_core::{Name, Ttl};
 use zonecast_dns::{Authority, MemoryZoneStore, Server, ServerOptions, ZoneSettings, parse_zonefile};
+
+pub use zonecast_testbed::free_port;
 
 /// Waits this long for anything; a test that gets here has failed.
 pub const DEADLINE: Duration = Duration::from_secs(20);
@@ -37,17 +39,6 @@ impl Running {
 
     pub fn address(&self) -> SocketAddr {
         self.server.local_addr()
-    }
-}
-
-/// A port free for UDP and TCP a moment ago.
-pub fn free_port() -> u16 {
-    loop {
-        let tcp = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
-        let port = tcp.local_addr().unwrap().port();
-        if UdpSocket::bind((Ipv4Addr::LOCALHOST, port)).is_ok() {
-            return port;
-        }
     }
 }
 
