@@ -43,7 +43,7 @@ pub use http::{HttpAnswer, http};
 pub use key::TsigSecret;
 pub use knot::Knot;
 pub use pages::Pages;
-pub use pdns::{Backend, PowerDns};
+pub use pdns::{Backend, NOT_BEGUN, PowerDns};
 pub use place::{cache, skip};
 pub use postgres::Postgres;
 pub use prober::{ProbeCounts, Prober};

@@ -11,6 +11,9 @@ use std::process::Command;
 use std::time::Duration;
 use tempfile::TempDir;
 
+/// What 4.9 on lmdb says with a 500, now and then: asked again, it works.
+pub const NOT_BEGUN: &str = "Unable to start RW transaction";
+
 /// What the server keeps its zones in.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Backend {
@@ -134,8 +137,7 @@ impl PowerDns {
                 .unwrap_or_else(|error| panic!("{method} {path}: {error}"))
         };
         let not_begun = |answer: &HttpAnswer| {
-            answer.status == 500
-                && String::from_utf8_lossy(&answer.body).contains("Unable to start RW transaction")
+            answer.status == 500 && String::from_utf8_lossy(&answer.body).contains(NOT_BEGUN)
         };
         let again = (0..5).map(|_| ask()).find(|answer| !not_begun(answer));
         again.unwrap_or_else(ask)

@@ -1,7 +1,7 @@
 //! What the story needs of a service: a connection to it, eyes that do not go through that
 //! connection, and hands of somebody else.
 
-use crate::Provider;
+use crate::{Provider, ProviderError};
 use async_trait::async_trait;
 use std::sync::Arc;
 use zonecast_core::{Name, RRset, RecordType};
@@ -98,6 +98,13 @@ pub trait Stage: Send + Sync {
     /// belongs; `false` where it cannot have one.
     async fn put_odd(&self, zone: &Name, name: &Name) -> bool {
         let _ = (zone, name);
+        false
+    }
+
+    /// Whether this is a stumble that the service is known for: over when it is asked again, nothing was
+    /// done. The engine asks again after any passing failure; the story does only here.
+    fn stumbled(&self, error: &ProviderError) -> bool {
+        let _ = error;
         false
     }
 

@@ -1,7 +1,7 @@
 //! Moving a zone from state to state, and looking whether it got there.
 
 use super::stage::{Looked, Stage};
-use crate::{ErrorClass, Outcome, ZoneRef};
+use crate::{ErrorClass, Outcome, ProviderError, ZoneRef};
 use std::time::{Duration, Instant};
 use zonecast_core::{Change, Name, Observed, RRset, RecordData, RecordType, Ttl};
 
@@ -9,6 +9,8 @@ use zonecast_core::{Change, Name, Observed, RRset, RecordData, RecordType, Ttl};
 pub(super) const ZONE: &str = "story.test";
 /// The TTL of the script: some services take no smaller one (deSEC).
 pub(super) const TTL: u32 = 3_600;
+/// How often in a row a service may stumble.
+const STUMBLES: usize = 5;
 
 /// A zone on a stage, and what was last wanted of it.
 pub(super) struct Play<'a> {
@@ -83,7 +85,9 @@ impl<'a> Play<'a> {
         let seen = self.read().await;
         let left = self.steps(&seen, &wanted);
         assert!(left.is_empty(), "planned again, {} steps are left: {:?}", left.len(), few(&left));
-        let listed = self.stage.provider().list(&self.zone).await.unwrap_or_else(|error| panic!("{error}"));
+        let provider = self.stage.provider();
+        let listed = self.steadily(|| provider.list(&self.zone)).await;
+        let listed = listed.unwrap_or_else(|error| panic!("{error}"));
         let listed: Vec<RRset> = plain(&listed).into_iter().filter(|set| !self.is_vital(set)).collect();
         same(&listed, &wanted, "the zone as listed");
         assert!(seen.rrsets.is_sorted_by(|a, b| (&a.name, a.rtype) <= (&b.name, b.rtype)));
@@ -91,7 +95,8 @@ impl<'a> Play<'a> {
 
     /// What the provider says stands at all names this play ever touched.
     pub(super) async fn read(&self) -> Observed {
-        let read = self.stage.provider().read(&self.zone, &self.names).await;
+        let provider = self.stage.provider();
+        let read = self.steadily(|| provider.read(&self.zone, &self.names)).await;
         read.unwrap_or_else(|error| panic!("reading {}: {error}", self.zone.name))
     }
 
@@ -117,7 +122,39 @@ impl<'a> Play<'a> {
     }
 
     pub(super) async fn apply(&self, seen: &Observed, changes: &[Change]) -> Vec<Outcome> {
-        crate::carry_out(self.stage.provider().as_ref(), &self.zone, seen, changes).await
+        let provider = self.stage.provider();
+        let mut outcomes = crate::carry_out(provider.as_ref(), &self.zone, seen, changes).await;
+        for _ in 0..STUMBLES {
+            let stumbled = |outcome: &Outcome| match outcome {
+                Outcome::Failed(error) => self.stage.stumbled(error),
+                _ => false,
+            };
+            let open: Vec<usize> = (0..outcomes.len()).filter(|at| stumbled(&outcomes[*at])).collect();
+            if open.is_empty() {
+                break;
+            }
+            let part: Vec<Change> = open.iter().map(|at| changes[*at].clone()).collect();
+            let done = crate::carry_out(provider.as_ref(), &self.zone, seen, &part).await;
+            for (at, outcome) in open.into_iter().zip(done) {
+                outcomes[at] = outcome;
+            }
+        }
+        outcomes
+    }
+
+    /// Asks, and asks again where the service stumbled.
+    async fn steadily<T, F>(&self, ask: impl Fn() -> F) -> Result<T, ProviderError>
+    where
+        F: Future<Output = Result<T, ProviderError>>,
+    {
+        let mut answer = ask().await;
+        for _ in 0..STUMBLES {
+            match &answer {
+                Err(error) if self.stage.stumbled(error) => answer = ask().await,
+                _ => break,
+            }
+        }
+        answer
     }
 
     pub(super) async fn ask(&self, asked: &str, rtype: RecordType) -> Looked {

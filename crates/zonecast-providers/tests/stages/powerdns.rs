@@ -4,10 +4,10 @@ use async_trait::async_trait;
 use serde_json::json;
 use std::sync::{Arc, Mutex};
 use zonecast_core::{Name, RRset, RecordType};
-use zonecast_providers::Provider;
 use zonecast_providers::conformance::{Looked, Stage, Trouble};
 use zonecast_providers::fields::{Deps, connect, validate};
-use zonecast_testbed::{Backend, Canned, Fault, FaultProxy, PowerDns};
+use zonecast_providers::{Provider, ProviderError};
+use zonecast_testbed::{Backend, Canned, Fault, FaultProxy, NOT_BEGUN, PowerDns};
 
 pub struct PowerDnsStage {
     backend: Backend,
@@ -67,6 +67,10 @@ impl Stage for PowerDnsStage {
             sets.iter().find(|set| set["type"] == rtype.to_string() && set["records"][0].is_object())?;
         let records = set["records"].as_array()?;
         Some(records.iter().filter_map(|record| record["content"].as_str().map(str::to_owned)).collect())
+    }
+
+    fn stumbled(&self, error: &ProviderError) -> bool {
+        self.backend == Backend::Lmdb && error.message.contains(NOT_BEGUN)
     }
 
     async fn broken(&self, trouble: Trouble) -> Option<Arc<dyn Provider>> {
