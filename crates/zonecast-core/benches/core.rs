@@ -113,7 +113,7 @@ fn hosts(count: u32) -> Vec<Host> {
             IpAddr::from(Ipv4Addr::from(0x0a00_0000 + index)),
             Ipv6Addr::from((0xfdu128 << 120) + u128::from(index)).into(),
         ]
-        .map(|ip| HostAddress { ip, reverse_name: None })
+        .map(|ip| HostAddress { ip, reverse_name: None, pool_name: None })
         .into(),
         ttl: None,
         address_policy: AddressPolicy::All,
@@ -127,7 +127,7 @@ fn desired_of(hosts: &[Host], index: &ZoneIndex) -> Vec<Vec<RRset>> {
     let mut zones: Vec<Vec<RRset>> = vec![Vec::new(); index.zones().len()];
     for host in hosts {
         for claim in claims_of(host) {
-            for place in index.placements(&claim.name, claim.data.rtype()) {
+            for place in index.placements(&claim.name, claim.data.rtype(), None) {
                 let data = place.data(&claim.data);
                 // The position of a zone is its offset in the slice it came from.
                 let at = (std::ptr::from_ref(place.zone) as usize - first as usize) / size_of::<Zone>();

@@ -45,6 +45,8 @@ pub struct Claim {
     pub ttl: Option<Ttl>,
     /// The one zone it is for; without one it goes to every zone that matches.
     pub zone: Option<ZoneId>,
+    /// Nobody asked for this value: it is the PTR of an address that has no reverse name of its own.
+    pub derived: bool,
 }
 
 impl Claim {

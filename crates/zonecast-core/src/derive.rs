@@ -16,10 +16,13 @@ pub struct DerivedClaim {
     pub data: RecordData,
     /// The owner's own TTL, if it has one.
     pub ttl: Option<Ttl>,
+    /// See [`Claim::derived`](crate::claim::Claim::derived).
+    pub derived: bool,
 }
 
 /// The claims of one host: A and AAAA at its fqdn by its address policy, in the order of its
-/// addresses, then one PTR for **every** address, to its own reverse name or else to the fqdn.
+/// addresses, then one PTR for **every** address: to the reverse name asked for it, else to its pool's,
+/// else to the fqdn.
 ///
 /// ```text
 /// vm-1.example.com, 192.0.2.10, 2001:db8::10 (reverse name mail.example.com)
@@ -35,15 +38,17 @@ pub fn claims_of(host: &Host) -> Vec<DerivedClaim> {
         name: host.fqdn.clone(),
         data: RecordData::address(address.ip),
         ttl: host.ttl,
+        derived: false,
     }));
     let to_fqdn = RecordData::single_name(RecordType::PTR, &host.fqdn);
     claims.extend(host.addresses.iter().map(|address| DerivedClaim {
         name: Name::reverse_of(address.ip),
-        data: match &address.reverse_name {
-            Some(own) => RecordData::single_name(RecordType::PTR, own),
+        data: match address.reverse_name.as_ref().or(address.pool_name.as_ref()) {
+            Some(name) => RecordData::single_name(RecordType::PTR, name),
             None => to_fqdn.clone(),
         },
         ttl: host.ttl,
+        derived: address.reverse_name.is_none(),
     }));
     claims
 }
@@ -66,6 +71,7 @@ mod tests {
         let address = |ip: &str, reverse: Option<&str>| HostAddress {
             ip: ip.parse().unwrap(),
             reverse_name: reverse.map(|text| Name::parse(text).unwrap()),
+            pool_name: None,
         };
         Host {
             fqdn: Name::parse("vm-1.example.com").unwrap(),
@@ -92,6 +98,18 @@ mod tests {
         assert_eq!(lines[3], "vm-1.example.com AAAA 2001:db8::11");
         assert_eq!(lines[4], "10.2.0.192.in-addr.arpa PTR vm-1.example.com");
         assert!(lines[5].ends_with("ip6.arpa PTR mail.example.com"), "{}", lines[5]);
+    }
+
+    #[test]
+    fn a_reverse_name_that_was_asked_for_goes_before_the_pools_and_only_it_is_asked() {
+        let mut host = host(AddressPolicy::All);
+        for address in &mut host.addresses {
+            address.pool_name = Some(Name::parse("10.pool.example.com").unwrap());
+        }
+        let claims = claims_of(&host);
+        let ptr = |at: usize| (claims[at].data.to_text(), claims[at].derived);
+        assert_eq!(ptr(4), ("10.pool.example.com".to_owned(), true));
+        assert_eq!(ptr(5), ("mail.example.com".to_owned(), false));
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! What should stand at one name of one zone: the union of the claims there, made to fit together.
 //!
-//! Claims of several owners can meet at a name. Addresses add up; a PTR has one value, the newest;
-//! a CNAME tolerates no neighbour, so the older claim stands. Each claim is told what became of it,
+//! Claims of several owners can meet at a name. Addresses add up; a PTR has one value, the newest that
+//! somebody asked for, else the newest; a CNAME tolerates no neighbour, so the older claim stands. Each claim is told what became of it,
 //! so that nobody's wish vanishes without a word.
 
 use crate::capability::Capabilities;
@@ -15,9 +15,9 @@ use crate::zone::Zone;
 pub enum ClaimVerdict {
     /// Its value is desired.
     Wanted,
-    /// A newer claim has the one value this key can hold; it comes back when that one goes.
+    /// Another claim has the one value this key can hold; this one comes back when that one goes.
     Superseded {
-        /// The newer claim.
+        /// The claim that has it.
         by: i64,
     },
     /// An older claim stands that this one cannot stand beside.
@@ -49,8 +49,9 @@ pub struct Desired {
 /// Makes the desired sets at `name` (as it stands in `zone`, see
 /// [`place`](crate::classless::place)) from the claims for it, in any order.
 ///
-/// - Values add up. At a reverse name the newest PTR claim has the value; the others are
-///   `Superseded` (unless they ask for the same value).
+/// - Values add up. At a reverse name one PTR claim has the value, one that was asked for before one
+///   that was [derived](Claim::derived), then the newest; the others are `Superseded` (unless they ask
+///   for the same value).
 /// - A CNAME beside other data, or a second value of CNAME, DNAME or SOA: the older claim stands, the
 ///   younger is in `Conflict`.
 /// - The TTL is the smallest asked for: each claim's own, else the zone's, else what `ttl_default`
@@ -109,7 +110,7 @@ fn judge(claims: &[Claim], reverse: bool) -> Vec<ClaimVerdict> {
         }
     }
     if reverse {
-        newest_ptr_wins(claims, &by_age, &mut verdicts);
+        one_ptr_wins(claims, &by_age, &mut verdicts);
     }
     verdicts
 }
@@ -121,13 +122,14 @@ fn cannot_stand_beside(older: &Claim, younger: &Claim) -> bool {
     }
 }
 
-fn newest_ptr_wins(claims: &[Claim], by_age: &[usize], verdicts: &mut [ClaimVerdict]) {
+fn one_ptr_wins(claims: &[Claim], by_age: &[usize], verdicts: &mut [ClaimVerdict]) {
     let is_ptr = |index: &usize| claims[*index].rtype() == RecordType::PTR;
     let standing = |index: &usize| is_ptr(index) && verdicts[*index] == ClaimVerdict::Wanted;
-    let Some(newest) = by_age.iter().copied().rev().find(standing) else { return };
+    let strength = |index: &usize| (!claims[*index].derived, claims[*index].id);
+    let Some(winner) = by_age.iter().copied().filter(standing).max_by_key(strength) else { return };
     for index in by_age.iter().copied().filter(is_ptr) {
-        if verdicts[index] == ClaimVerdict::Wanted && claims[index].data != claims[newest].data {
-            verdicts[index] = ClaimVerdict::Superseded { by: claims[newest].id };
+        if verdicts[index] == ClaimVerdict::Wanted && claims[index].data != claims[winner].data {
+            verdicts[index] = ClaimVerdict::Superseded { by: claims[winner].id };
         }
     }
 }
@@ -180,6 +182,7 @@ mod tests {
             data: RecordData::parse(rtype, text).unwrap(),
             ttl: None,
             zone: None,
+            derived: false,
         }
     }
 
@@ -211,6 +214,21 @@ mod tests {
         assert_eq!(desired.verdicts, expected);
         let listing = at("_services._dns-sd._udp.example.com", &claims, &Capabilities::unlimited());
         assert_eq!(listing.sets[0].values.len(), 2, "service discovery lists many (RFC 6763)");
+    }
+
+    #[test]
+    fn a_reverse_name_that_was_asked_for_is_stronger_than_a_newer_derived_one() {
+        let mut claims = [
+            claim(1, RecordType::PTR, "mx.client.test"),
+            claim(2, RecordType::PTR, "alias.example.com"),
+            claim(3, RecordType::PTR, "other.example.com"),
+        ];
+        (claims[1].derived, claims[2].derived) = (true, true);
+        let asked = at("1.2.0.192.in-addr.arpa", &claims, &Capabilities::unlimited());
+        let behind = ClaimVerdict::Superseded { by: 1 };
+        assert_eq!(asked.verdicts, [ClaimVerdict::Wanted, behind.clone(), behind]);
+        let derived = at("1.2.0.192.in-addr.arpa", &claims[1..], &Capabilities::unlimited());
+        assert_eq!(derived.verdicts, [ClaimVerdict::Superseded { by: 3 }, ClaimVerdict::Wanted]);
     }
 
     #[test]

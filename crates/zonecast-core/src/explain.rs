@@ -39,7 +39,7 @@ fn why(name: &Name, rtype: RecordType, zone: &Zone, index: &ZoneIndex) -> String
         if let Some(network) = classless_network(zone, name) {
             return format!("{name} is an address of {network}: it stands as {} there", place(zone, name));
         }
-        let placed = index.placements(name, rtype).find(|placement| placement.zone.id == zone.id);
+        let placed = index.placements(name, rtype, None).find(|placement| placement.zone.id == zone.id);
         if let Some(target) = placed.and_then(|placement| placement.cname) {
             return format!("{name} is below {}, which holds a CNAME to {target} for it", zone.name);
         }

@@ -22,8 +22,10 @@ pub struct Host {
 pub struct HostAddress {
     /// The address.
     pub ip: IpAddr,
-    /// Its own reverse name; without one the PTR points to the host's fqdn.
+    /// The reverse name somebody asked for.
     pub reverse_name: Option<Name>,
+    /// The one its pool's pattern gives it; without either the PTR points to the host's fqdn.
+    pub pool_name: Option<Name>,
 }
 
 /// Which addresses of a host get an A or AAAA record. Every address gets its PTR either way.

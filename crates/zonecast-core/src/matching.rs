@@ -95,14 +95,49 @@ impl ZoneIndex {
         let reverse = (rtype == RecordType::PTR && name.is_reverse()).then(|| name.clone());
         let networks = reverse.iter().flat_map(|name| self.classless(name)).collect();
         let deepest = self.deepest(name.key());
-        ZonesFor { index: self, reverse, networks, passed: 0, deepest, group: deepest, within: 0 }
+        ZonesFor {
+            index: self,
+            reverse,
+            networks,
+            passed: 0,
+            deepest,
+            group: deepest,
+            within: 0,
+            alone: false,
+        }
     }
 
-    /// Where a record of this name and type stands in every zone it belongs to.
-    pub fn placements(&self, name: &Name, rtype: RecordType) -> impl Iterator<Item = Placement<'_>> {
+    /// The same for a record of a hosted domain: it belongs to the zones of the domain's name, else to
+    /// the nearest above, and never to the zone of another domain below.
+    ///
+    /// ```text
+    /// zones example.com, sub.example.com; domain example.com
+    ///   sub.example.com NS (a delegation) -> example.com
+    /// ```
+    pub fn zones_of_domain(&self, domain: &Name, name: &Name, rtype: RecordType) -> ZonesFor<'_> {
+        let all = self.zones_for(name, rtype);
+        if !name.is_within(domain) {
+            return all;
+        }
+        let home = self.deepest(domain.key());
+        ZonesFor { deepest: home, group: home, alone: true, ..all }
+    }
+
+    /// Where a record of this name and type stands in every zone it belongs to; `domain` is the hosted
+    /// domain it is a record of, if it is one of any.
+    pub fn placements(
+        &self,
+        name: &Name,
+        rtype: RecordType,
+        domain: Option<&Name>,
+    ) -> impl Iterator<Item = Placement<'_>> {
         let classless = (rtype == RecordType::PTR).then(|| self.classless(name).next()).flatten();
         let classless = classless.map(|index| &self.zones[index as usize]);
-        self.zones_for(name, rtype).map(move |zone| Placement {
+        let zones = match domain {
+            Some(domain) => self.zones_of_domain(domain, name, rtype),
+            None => self.zones_for(name, rtype),
+        };
+        zones.map(move |zone| Placement {
             zone,
             name: place(zone, name),
             cname: classless.filter(|below| keeps_cname(zone, below, name)).map(|below| place(below, name)),
@@ -228,6 +263,8 @@ pub struct ZonesFor<'a> {
     deepest: Option<u32>,
     group: Option<u32>,
     within: usize,
+    /// No zone name above the deepest one counts.
+    alone: bool,
 }
 
 impl<'a> Iterator for ZonesFor<'a> {
@@ -245,7 +282,7 @@ impl<'a> Iterator for ZonesFor<'a> {
             let number = self.group?;
             let group = &self.index.groups[number as usize];
             let Some(zone) = self.index.zones_of(group).get(self.within) else {
-                (self.group, self.within) = (group.above, 0);
+                (self.group, self.within) = (group.above.filter(|_| !self.alone), 0);
                 continue;
             };
             self.within += 1;
@@ -383,6 +420,21 @@ mod tests {
     }
 
     #[test]
+    fn a_domains_records_go_to_its_own_zone_or_the_nearest_above_and_never_below() {
+        let index = index(&["example.com", "example.com", "sub.example.com", "com"]);
+        let home = |domain: &str, text: &str| -> Vec<String> {
+            let zones = index.zones_of_domain(&name(domain), &name(text), RecordType::NS);
+            zones.map(|zone| zone.name.to_string()).collect()
+        };
+        assert_eq!(home("example.com", "sub.example.com"), ["example.com", "example.com"]);
+        assert_eq!(home("example.com", "ns1.sub.example.com"), ["example.com", "example.com"]);
+        assert_eq!(home("sub.example.com", "www.sub.example.com"), ["sub.example.com"]);
+        assert_eq!(home("shop.sub.example.com", "www.shop.sub.example.com"), ["sub.example.com"]);
+        assert_eq!(home("other.com", "www.other.com"), ["com"]);
+        assert!(home("example.net", "www.example.net").is_empty());
+    }
+
+    #[test]
     fn a_classless_zone_takes_the_ptr_and_its_parent_the_cname() {
         let mut zones = index(&["0-63.2.0.192.in-addr.arpa", "2.0.192.in-addr.arpa"]).zones().to_vec();
         zones.iter_mut().filter(|zone| zone.name.label_count() == 6).for_each(|zone| {
@@ -392,7 +444,7 @@ mod tests {
         let index = ZoneIndex::new(zones);
         let lines = |text: &str| -> Vec<String> {
             let at = |place: Placement<'_>| format!("{} {:?}", place.name, place.cname);
-            index.placements(&name(text), RecordType::PTR).map(at).collect()
+            index.placements(&name(text), RecordType::PTR, None).map(at).collect()
         };
         let inside = lines("10.2.0.192.in-addr.arpa");
         assert_eq!(inside[0], "10.0-63.2.0.192.in-addr.arpa None");
@@ -409,7 +461,7 @@ mod tests {
         wide.unwrap().network = Some("192.0.0.0/22".parse().unwrap());
         let index = ZoneIndex::new(zones.zones);
         let inside = name("10.2.0.192.in-addr.arpa");
-        let cnames = index.placements(&inside, RecordType::PTR);
+        let cnames = index.placements(&inside, RecordType::PTR, None);
         let cnames: Vec<(String, bool)> =
             cnames.map(|placement| (placement.zone.name.to_string(), placement.cname.is_some())).collect();
         assert_eq!(cnames.len(), 3);

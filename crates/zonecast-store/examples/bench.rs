@@ -121,7 +121,14 @@ fn write(index: usize, zones: &[ZoneRow], action: OwnerAction) -> Result<OwnerWr
     let fqdn: Name = format!("vm-{index}.example.com").parse()?;
     let v4 = IpAddr::from(Ipv4Addr::from(0x0a00_0000 + index as u32));
     let v6 = IpAddr::from(Ipv6Addr::from(0x2001_0db8_u128 << 96 | index as u128));
-    let claim = |name: &Name, data| NewClaim { name: name.clone(), data, ttl: None, zone_id: None };
+    let claim = |name: &Name, data| NewClaim {
+        name: name.clone(),
+        data,
+        ttl: None,
+        zone_id: None,
+        domain: None,
+        derived: false,
+    };
     let ptr = || RecordData::single_name(RecordType::PTR, &fqdn);
     let (r4, r6) = (Name::reverse_of(v4), Name::reverse_of(v6));
     let claims = vec![

@@ -8,23 +8,23 @@ use crate::sql::{args, bulk, statements};
 use zonecast_core::{Name, RecordData};
 
 statements! {
-    CLAIMS_OF = "SELECT id, owner_kind, owner_id, name_key, rtype, data, ttl, zone_id FROM claim
+    CLAIMS_OF = "SELECT id, owner_kind, owner_id, name_key, rtype, data, ttl, zone_id, domain_key, derived FROM claim
         WHERE owner_kind = $1 AND owner_id = $2 AND ($3 = 1 OR withdrawn = 0) ORDER BY id";
     NAMES_BELOW = "SELECT DISTINCT name_key FROM claim
         WHERE withdrawn = 0 AND name_key >= $1 AND name_key < $2 ORDER BY name_key LIMIT $3";
     NAMES_AFTER = "SELECT DISTINCT name_key FROM claim
         WHERE withdrawn = 0 AND name_key > $1 AND name_key < $2 ORDER BY name_key LIMIT $3";
-    CLAIMS_BETWEEN = "SELECT id, owner_kind, owner_id, name_key, rtype, data, ttl, zone_id FROM claim
+    CLAIMS_BETWEEN = "SELECT id, owner_kind, owner_id, name_key, rtype, data, ttl, zone_id, domain_key, derived FROM claim
         WHERE withdrawn = 0 AND name_key >= $1 AND name_key <= $2 ORDER BY name_key, id";
 }
 
 bulk! {
     CLAIMS_AT [] [name_key: Blob] = "
-        SELECT c.id, c.owner_kind, c.owner_id, c.name_key, c.rtype, c.data, c.ttl, c.zone_id
+        SELECT c.id, c.owner_kind, c.owner_id, c.name_key, c.rtype, c.data, c.ttl, c.zone_id, c.domain_key, c.derived
         FROM v CROSS JOIN claim c WHERE c.name_key = v.name_key AND c.withdrawn = 0";
 }
 
-type ClaimTuple = (i64, i64, i64, Vec<u8>, i64, Vec<u8>, Option<i64>, Option<i64>);
+type ClaimTuple = (i64, i64, i64, Vec<u8>, i64, Vec<u8>, Option<i64>, Option<i64>, Option<Vec<u8>>, i64);
 
 fn claim(row: ClaimTuple) -> Result<ClaimRow, StoreError> {
     Ok(ClaimRow {
@@ -34,6 +34,8 @@ fn claim(row: ClaimTuple) -> Result<ClaimRow, StoreError> {
         data: RecordData::from_canonical(codec::rtype(row.4)?, &row.5),
         ttl: codec::optional_ttl(row.6)?,
         zone_id: row.7,
+        domain: row.8.as_deref().map(codec::name).transpose()?,
+        derived: row.9 != 0,
     })
 }
 

@@ -38,6 +38,12 @@ const STEPS: &[(i64, &str, &str, &str)] = &[
         include_str!("../migrations/sqlite/0005_waits.sql"),
         include_str!("../migrations/postgres/0005_waits.sql"),
     ),
+    (
+        7,
+        "whose",
+        include_str!("../migrations/sqlite/0007_whose.sql"),
+        include_str!("../migrations/postgres/0007_whose.sql"),
+    ),
 ];
 
 /// The steps for one engine.

@@ -1,7 +1,7 @@
 //! Replacing the claims of owners: equal ones keep their id, which is their age.
 //!
 //! Age decides who stands in a conflict, so saving a host without a change must not make its claims
-//! younger than somebody else's.
+//! younger than somebody else's. A reverse name that was derived and is asked for now is a new wish.
 
 use crate::codec;
 use crate::db::Tx;
@@ -10,15 +10,15 @@ use crate::model::*;
 use crate::owners::StoredWrite;
 use crate::sql::{Value, args, bulk};
 use std::collections::{HashMap, HashSet};
-use zonecast_core::{RecordData, RecordType, Ttl};
+use zonecast_core::{Name, RecordData, RecordType, Ttl};
 
 bulk! {
     CLAIMS_PRESENT [] [kind: Int, id: Int] = "
-        SELECT c.owner_kind, c.owner_id, c.id, c.name_key, c.rtype, c.data, c.ttl, c.zone_id
+        SELECT c.owner_kind, c.owner_id, c.id, c.name_key, c.rtype, c.data, c.ttl, c.zone_id, c.domain_key, c.derived
         FROM v CROSS JOIN claim c WHERE c.owner_kind = v.kind AND c.owner_id = v.id";
-    CLAIM_INSERT [] [kind: Int, owner: Int, id: Int, name_key: Blob, rtype: Int, data: Blob, ttl: Int, zone_id: Int] = "
-        INSERT INTO claim (owner_kind, owner_id, id, name_key, rtype, data, ttl, zone_id, withdrawn)
-        SELECT v.kind, v.owner, v.id, v.name_key, v.rtype, v.data, v.ttl, v.zone_id, 0 FROM v";
+    CLAIM_INSERT [] [kind: Int, owner: Int, id: Int, name_key: Blob, rtype: Int, data: Blob, ttl: Int, zone_id: Int, domain_key: Blob, derived: Int] = "
+        INSERT INTO claim (owner_kind, owner_id, id, name_key, rtype, data, ttl, zone_id, domain_key, derived, withdrawn)
+        SELECT v.kind, v.owner, v.id, v.name_key, v.rtype, v.data, v.ttl, v.zone_id, v.domain_key, v.derived, 0 FROM v";
     CLAIM_DELETE [] [kind: Int, owner: Int, id: Int] = "
         DELETE FROM claim WHERE (owner_kind, owner_id, id) IN (SELECT v.kind, v.owner, v.id FROM v)";
     CLAIM_KEEP [] [kind: Int, owner: Int, id: Int, ttl: Int] = "
@@ -26,9 +26,9 @@ bulk! {
         WHERE claim.owner_kind = v.kind AND claim.owner_id = v.owner AND claim.id = v.id";
 }
 
-type Present = (i64, i64, i64, Vec<u8>, i64, Vec<u8>, Option<i64>, Option<i64>);
+type Present = (i64, i64, i64, Vec<u8>, i64, Vec<u8>, Option<i64>, Option<i64>, Option<Vec<u8>>, i64);
 /// What makes two claims of one owner the same.
-type Sameness<'a> = (&'a [u8], RecordType, &'a [u8], Option<i64>);
+type Sameness<'a> = (&'a [u8], RecordType, &'a [u8], Option<i64>, Option<&'a [u8]>, bool);
 
 /// Makes the claims of inserted and updated owners what the writes say; new ones get ids from `next`.
 pub(crate) async fn store_claims(
@@ -79,7 +79,7 @@ impl Changes {
         let (kind, owner) = (owner.kind.code(), owner.id);
         let mut standing: HashMap<Sameness<'_>, &Present> = HashMap::new();
         for row in old {
-            standing.insert((&row.3, codec::rtype(row.4)?, &row.5, row.7), row);
+            standing.insert((&row.3, codec::rtype(row.4)?, &row.5, row.7, row.8.as_deref(), row.9 != 0), row);
         }
         let mut seen: HashSet<Sameness<'_>> = HashSet::new();
         for claim in new {
@@ -93,7 +93,7 @@ impl Changes {
                 None => {
                     let data: &RecordData = &claim.data;
                     self.inserts.extend(args![kind, owner, *next, &claim.name, data.rtype(), data.wire()]);
-                    self.inserts.extend(args![claim.ttl, claim.zone_id]);
+                    self.inserts.extend(args![claim.ttl, claim.zone_id, &claim.domain, claim.derived]);
                     *next += 1;
                 }
             }
@@ -106,7 +106,14 @@ impl Changes {
 }
 
 fn sameness(claim: &NewClaim) -> Sameness<'_> {
-    (claim.name.key(), claim.data.rtype(), claim.data.wire(), claim.zone_id)
+    (
+        claim.name.key(),
+        claim.data.rtype(),
+        claim.data.wire(),
+        claim.zone_id,
+        claim.domain.as_ref().map(Name::key),
+        claim.derived,
+    )
 }
 
 fn seconds(ttl: Ttl) -> i64 {

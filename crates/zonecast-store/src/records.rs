@@ -8,9 +8,9 @@ use crate::model::*;
 use crate::sql::{Value, args, bulk, statements};
 
 statements! {
-    RECORD = "SELECT id, name_key, rtype, data, ttl, zone_id, state, created_at, updated_at, version
+    RECORD = "SELECT id, name_key, rtype, data, ttl, zone_id, source, state, created_at, updated_at, version
         FROM record WHERE id = $1";
-    RECORDS = "SELECT id, name_key, rtype, data, ttl, zone_id, state, created_at, updated_at, version FROM record
+    RECORDS = "SELECT id, name_key, rtype, data, ttl, zone_id, source, state, created_at, updated_at, version FROM record
         WHERE id > $1 AND ($2 = '' OR name LIKE $2 ESCAPE '!') AND ($3 = '' OR state = $3)
         AND name_key >= $4 AND name_key < $5 AND ($6 = 0 OR zone_id = $6) ORDER BY id LIMIT $7";
     RECORD_COUNT = "SELECT COUNT(*) FROM record
@@ -20,19 +20,19 @@ statements! {
 
 bulk! {
     RECORD_INSERT [] [id: Int, name_key: Blob, name: Text, rtype: Int, data: Blob, ttl: Int, zone_id: Int,
-        state: Text, created_at: Int, updated_at: Int, version: Int] = "
-        INSERT INTO record (id, name_key, name, rtype, data, ttl, zone_id, state, created_at, updated_at, version)
-        SELECT v.id, v.name_key, v.name, v.rtype, v.data, v.ttl, v.zone_id, v.state, v.created_at, v.updated_at,
+        source: Text, state: Text, created_at: Int, updated_at: Int, version: Int] = "
+        INSERT INTO record (id, name_key, name, rtype, data, ttl, zone_id, source, state, created_at, updated_at, version)
+        SELECT v.id, v.name_key, v.name, v.rtype, v.data, v.ttl, v.zone_id, v.source, v.state, v.created_at, v.updated_at,
             v.version FROM v";
     RECORD_UPDATE [now: Int] [id: Int, expected: Int, name_key: Blob, name: Text, rtype: Int, data: Blob, ttl: Int,
-        zone_id: Int, state: Text] = "
+        zone_id: Int, source: Text, state: Text] = "
         UPDATE record SET name_key = v.name_key, name = v.name, rtype = v.rtype, data = v.data, ttl = v.ttl,
             zone_id = v.zone_id, state = v.state, updated_at = x.now, version = record.version + 1
         FROM v CROSS JOIN x WHERE record.id = v.id AND record.version = v.expected AND record.state <> 'deleting'
         RETURNING record.id";
 }
 
-type RecordTuple = (i64, Vec<u8>, i64, Vec<u8>, Option<i64>, Option<i64>, String, i64, i64, i64);
+type RecordTuple = (i64, Vec<u8>, i64, Vec<u8>, Option<i64>, Option<i64>, String, String, i64, i64, i64);
 
 fn record(row: RecordTuple) -> Result<RecordRow, StoreError> {
     let rtype = codec::rtype(row.2)?;
@@ -43,17 +43,18 @@ fn record(row: RecordTuple) -> Result<RecordRow, StoreError> {
         values: codec::read_values(rtype, &row.3)?,
         ttl: codec::optional_ttl(row.4)?,
         zone_id: row.5,
-        state: row.6,
-        created_at: row.7,
-        updated_at: row.8,
-        version: row.9,
+        source: row.6,
+        state: row.7,
+        created_at: row.8,
+        updated_at: row.9,
+        version: row.10,
     })
 }
 
 /// The columns of a record between its id and its times.
 pub(crate) fn push_record(out: &mut Vec<Value>, record: &RecordRow) {
     out.extend(args![&record.name, record.name.to_string(), record.rtype, codec::values(&record.values)]);
-    out.extend(args![record.ttl, record.zone_id, record.state.as_str()]);
+    out.extend(args![record.ttl, record.zone_id, &record.source, record.state.as_str()]);
 }
 
 impl Store {

@@ -153,9 +153,19 @@ pub fn claim_words(
     match verdict {
         ClaimVerdict::Wanted => None,
         ClaimVerdict::Superseded { by } => {
-            let way_out =
-                "the newer claim has the one value of this name; withdraw it and this one comes back";
-            Some((KeyState::Superseded, told(*by, "here stands the newer", way_out)))
+            let asked = all.iter().any(|other| other.id == *by && !other.derived);
+            let (what, way_out) = match asked && claim.derived {
+                true => (
+                    "here stands",
+                    "a reverse name that was asked for goes before one that follows from a host's name; ask \
+                     for this one at its host, or withdraw that and this one comes back",
+                ),
+                false => (
+                    "here stands the newer",
+                    "the newer claim has the one value of this name; withdraw it and this one comes back",
+                ),
+            };
+            Some((KeyState::Superseded, told(*by, what, way_out)))
         }
         ClaimVerdict::Conflict { with } => {
             let way_out = "the two cannot stand at one name; withdraw the older claim, or this one";

@@ -7,15 +7,16 @@ use zonecast_core::*;
 
 fn claims() -> impl Strategy<Value = Vec<Claim>> {
     let types = [RecordType::A, RecordType::TXT, RecordType::PTR, RecordType::CNAME];
-    let wish = (prop::sample::select(types.to_vec()), 1u8..4, prop::option::of(0u32..3));
+    let wish = (prop::sample::select(types.to_vec()), 1u8..4, prop::option::of(0u32..3), any::<bool>());
     vec(wish, 0..8).prop_map(|wishes| {
-        let claim = |((rtype, number, ttl), id): ((RecordType, u8, Option<u32>), i64)| Claim {
+        let claim = |((rtype, number, ttl, derived), id): ((RecordType, u8, Option<u32>, bool), i64)| Claim {
             id,
             owner: Owner { kind: OwnerKind::Host, id },
             name: name("1.2.0.192.in-addr.arpa"),
             data: data(rtype, number),
             ttl: ttl.map(|ttl| Ttl::from_seconds(60 * ttl).unwrap()),
             zone: None,
+            derived: derived && rtype == RecordType::PTR,
         };
         wishes.into_iter().zip(1..).map(claim).collect()
     })
@@ -76,9 +77,11 @@ proptest! {
             let stands = matches!(blocker, ClaimVerdict::Wanted | ClaimVerdict::Superseded { .. });
             prop_assert!(stands, "{blocker:?}");
         }
-        if let Some(newest) = claims.iter().rev().find(|claim| claim.rtype() == RecordType::PTR) {
-            let verdict = &desired.verdicts[newest.id as usize - 1];
-            prop_assert!(!matches!(verdict, ClaimVerdict::Superseded { .. }), "nobody supersedes the newest");
+        // An asked reverse name is stronger than a derived one; among equals the newest counts (C19).
+        let ptrs = claims.iter().filter(|claim| claim.rtype() == RecordType::PTR);
+        if let Some(strongest) = ptrs.max_by_key(|claim| (!claim.derived, claim.id)) {
+            let verdict = &desired.verdicts[strongest.id as usize - 1];
+            prop_assert!(!matches!(verdict, ClaimVerdict::Superseded { .. }), "nobody supersedes the strongest");
         }
     }
 
@@ -105,7 +108,7 @@ proptest! {
     /// A host's addresses and their PTRs point at each other.
     #[test]
     fn derived_claims_confirm_each_other(last in vec(1u8..250, 0..5)) {
-        let addresses = last.iter().map(|last| HostAddress { ip: [192, 0, 2, *last].into(), reverse_name: None });
+        let addresses = last.iter().map(|last| HostAddress { ip: [192, 0, 2, *last].into(), reverse_name: None, pool_name: None });
         let host = Host {
             fqdn: name("vm-1.example.com"),
             addresses: addresses.collect(),

@@ -95,6 +95,33 @@ proptest! {
         prop_assert_eq!(found, expected);
     }
 
+    /// Records of a hosted domain go to the zones of its name, else to the nearest above, never below it
+    /// (C19); what stands by network stays where it is.
+    #[test]
+    fn a_domains_records_stay_at_its_own_zone(
+        zones in zones(), name in a_name(), domain in a_name(), ptr in any::<bool>()
+    ) {
+        let rtype = if ptr { RecordType::PTR } else { RecordType::NS };
+        let index = ZoneIndex::new(zones.clone());
+        let ids = |found: &mut dyn Iterator<Item = &Zone>| {
+            let mut ids: Vec<ZoneId> = found.map(|zone| zone.id).collect();
+            ids.sort();
+            ids
+        };
+        let found = ids(&mut index.zones_of_domain(&domain, &name, rtype));
+        if !name.is_within(&domain) {
+            prop_assert_eq!(found, ids(&mut index.zones_for(&name, rtype)));
+            return Ok(());
+        }
+        let above = zones.iter().filter(|zone| domain.is_within(&zone.name));
+        let home = above.map(|zone| &zone.name).max_by_key(|name| name.label_count());
+        let by_network = walk(&zones, &name, rtype);
+        let by_network = by_network.into_iter().filter(|zone| fits(zone, &name, rtype) == Some(true));
+        let at_home = |zone: &&Zone| Some(&zone.name) == home && fits(zone, &name, rtype) == Some(false);
+        let at_home = zones.iter().filter(at_home);
+        prop_assert_eq!(found, ids(&mut by_network.chain(at_home)));
+    }
+
     /// An explanation is never at odds with what is done, and never empty.
     #[test]
     fn explanations_agree_with_the_index(zones in zones(), name in a_name()) {
@@ -110,7 +137,7 @@ proptest! {
     #[test]
     fn placing_is_reversible(zones in zones(), name in a_name()) {
         let index = ZoneIndex::new(zones);
-        for placement in index.placements(&name, RecordType::PTR) {
+        for placement in index.placements(&name, RecordType::PTR, None) {
             prop_assert!(placement.name.is_within(&placement.zone.name));
             // A name an operator writes into a classless zone by hand may be the place of an address.
             if name.reverse_address().is_some() || placement.zone.network.is_none() {

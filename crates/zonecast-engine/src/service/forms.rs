@@ -283,6 +283,7 @@ impl RecordForm {
             values: Vec::new(),
             ttl: None,
             zone_id: None,
+            source: String::new(),
             state: "active".to_owned(),
             created_at: 0,
             updated_at: 0,

@@ -135,7 +135,7 @@ fn asked(row: &HostRow, view: &View) -> Asked {
 }
 
 fn view_of(row: &HostRow, view: &View) -> HostView {
-    let fits = |name: &Name, rtype: RecordType| places(view, name, rtype, None).next().is_some();
+    let fits = |name: &Name, rtype: RecordType| places(view, name, rtype, None, None).next().is_some();
     let addresses: Vec<AddressView> = row
         .addresses
         .iter()

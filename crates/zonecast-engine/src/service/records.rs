@@ -101,8 +101,9 @@ fn view_of(row: &RecordRow, view: &View) -> RecordView {
         values: row.values.iter().map(RecordData::to_text).collect(),
         ttl: row.ttl.map(|ttl| ttl.seconds()),
         zone_id: row.zone_id,
+        source: row.source.clone(),
         state: row.state.clone(),
-        no_matching_zone: places(view, &row.name, row.rtype, row.zone_id).next().is_none(),
+        no_matching_zone: places(view, &row.name, row.rtype, row.zone_id, None).next().is_none(),
         created_at: time(row.created_at),
         updated_at: time(row.updated_at),
         version: row.version,
@@ -112,7 +113,8 @@ fn view_of(row: &RecordRow, view: &View) -> RecordView {
 
 /// Adds a record.
 pub async fn create(app: &App, caller: &Caller, body: &Value) -> Result<Work<RecordView>, Problem> {
-    owners::add(app, caller, "add", read_new(&app.catalog.view(), body)?).await
+    let row = RecordRow { source: caller.source.clone(), ..read_new(&app.catalog.view(), body)? };
+    owners::add(app, caller, "add", row).await
 }
 
 fn read_new(view: &View, body: &Value) -> Result<RecordRow, Problem> {
@@ -200,9 +202,10 @@ fn desired_rows(app: &App, view: &View, claims: &[ClaimRow]) -> Vec<DesiredRecor
             data: row.data.clone(),
             ttl: row.ttl,
             zone: None,
+            derived: row.derived,
         })
         .collect();
-    let place = places(view, &first.name, first.data.rtype(), first.zone_id).next();
+    let place = places(view, &first.name, first.data.rtype(), first.zone_id, first.domain.as_ref()).next();
     let zone = place.and_then(|place| view.zone(place.zone_id)).map(|entry| entry.zone.clone());
     let zone = zone.unwrap_or_else(|| {
         zonecast_core::Zone::new(zonecast_core::ZoneId(0), zonecast_core::ConnectionId(0), first.name.clone())

@@ -4,7 +4,7 @@
 //! where the owner's own claim did not make it there (a newer PTR, an older CNAME), or where work is
 //! still due: then the row says `pending`, or `retrying` in the words of a connection that is down.
 
-use super::touch::{Place, places};
+use super::touch::{Place, places_of};
 use super::view::{KeyView, time};
 use crate::app::App;
 use crate::catalog::{View, ZoneEntry};
@@ -39,7 +39,7 @@ struct ZoneFacts {
 pub async fn rows_of(app: &App, view: &View, asked: &[Asked]) -> Result<Vec<Vec<KeyView>>, Problem> {
     let mut names: BTreeMap<i64, BTreeSet<Name>> = BTreeMap::new();
     for claim in asked.iter().flat_map(|asked| &asked.claims) {
-        for place in places(view, &claim.name, claim.data.rtype(), claim.zone_id) {
+        for place in places_of(view, claim) {
             names.entry(place.zone_id).or_default().insert(place.name);
         }
     }
@@ -71,7 +71,7 @@ fn rows(view: &View, asked: &Asked, facts: &HashMap<i64, ZoneFacts>, default_ttl
     let mut order: Vec<Key> = Vec::new();
     let mut values: HashMap<Key, (Vec<RecordData>, Option<Ttl>)> = HashMap::new();
     for claim in &asked.claims {
-        for place in places(view, &claim.name, claim.data.rtype(), claim.zone_id) {
+        for place in places_of(view, claim) {
             let data = data_at(&place, &claim.data);
             let key = (place.zone_id, place.name, data.rtype());
             let (values, ttl) = values.entry(key.clone()).or_insert_with(|| {

@@ -1,16 +1,18 @@
 //! What the zones' own servers answer for a name, asked now, server by server (X37).
 
 use super::explain::asked;
-use super::touch::places;
+use super::touch::{Place, places};
 use crate::app::App;
 use crate::catalog::{View, ZoneEntry};
 use crate::problem::Problem;
 use serde::{Deserialize, Serialize};
+use std::collections::HashSet;
 use std::net::SocketAddr;
 use std::time::Duration;
 use utoipa::ToSchema;
 use zonecast_core::{Name, RRset, RecordData, RecordType};
 use zonecast_dns::{QueryOptions, query};
+use zonecast_store::ClaimRow;
 
 /// How long one server may take.
 const PATIENCE: Duration = Duration::from_secs(3);
@@ -76,10 +78,12 @@ struct Question {
 /// Asks every server of every zone that takes the name. Without a type: what is desired at the name.
 pub async fn verify(app: &App, name: &str, rtype: Option<&str>) -> Result<VerifyView, Problem> {
     let view = app.catalog.view();
-    let (name, rtypes) = types_of(app, name, rtype).await?;
+    let (name, first) = asked(name, rtype)?;
+    let claims = app.store.claims_at(std::slice::from_ref(&name)).await?;
+    let rtypes = if rtype.is_some() { vec![first] } else { types_of(&claims, first) };
     let mut questions = Vec::new();
     for rtype in &rtypes {
-        questions.extend(questions_for(app, &view, &name, *rtype).await?);
+        questions.extend(questions_for(app, &view, &name, *rtype, &claims).await?);
     }
     questions.truncate(QUESTIONS_MAX);
     let answers: Vec<ServerAnswer> = futures_util::future::join_all(questions.iter().map(ask)).await;
@@ -88,19 +92,28 @@ pub async fn verify(app: &App, name: &str, rtype: Option<&str>) -> Result<Verify
     Ok(VerifyView { name: name.to_string(), types, ok, message, answers })
 }
 
-async fn types_of(app: &App, name: &str, rtype: Option<&str>) -> Result<(Name, Vec<RecordType>), Problem> {
-    let (name, first) = asked(name, rtype)?;
-    if rtype.is_some() {
-        return Ok((name, vec![first]));
-    }
-    let claims = app.store.claims_at(std::slice::from_ref(&name)).await?;
+fn types_of(claims: &[ClaimRow], first: RecordType) -> Vec<RecordType> {
     let mut types: Vec<RecordType> = claims.iter().map(|claim| claim.data.rtype()).collect();
     types.sort_unstable();
     types.dedup();
     if types.is_empty() {
         types.push(first);
     }
-    Ok((name, types))
+    types
+}
+
+/// Every place where the claims of the type go; where there is none, where one would.
+fn places_in(view: &View, name: &Name, rtype: RecordType, claims: &[ClaimRow]) -> Vec<Place> {
+    let of_type = claims.iter().filter(|claim| claim.data.rtype() == rtype);
+    let mut whose: Vec<Option<&Name>> = of_type.map(|claim| claim.domain.as_ref()).collect();
+    whose.sort_unstable();
+    whose.dedup();
+    if whose.is_empty() {
+        whose.push(None);
+    }
+    let all = whose.into_iter().flat_map(|domain| places(view, name, rtype, None, domain));
+    let mut seen = HashSet::new();
+    all.filter(|place| seen.insert(place.zone_id)).collect()
 }
 
 async fn questions_for(
@@ -108,9 +121,10 @@ async fn questions_for(
     view: &View,
     name: &Name,
     rtype: RecordType,
+    claims: &[ClaimRow],
 ) -> Result<Vec<Question>, Problem> {
     let mut questions = Vec::new();
-    for place in places(view, name, rtype, None) {
+    for place in places_in(view, name, rtype, claims) {
         let Some(zone) = view.zone(place.zone_id) else { continue };
         let rtype = if place.cname.is_some() { RecordType::CNAME } else { rtype };
         let wanted = wanted_at(app, view, zone, &place.name, rtype).await?;

@@ -116,6 +116,8 @@ pub struct RecordView {
     pub ttl: Option<u32>,
     /// The one zone it lives in; without it, every matching zone.
     pub zone_id: Option<i64>,
+    /// The door it came through: `api`, `cli`, `page`, `library`, `plesk`; empty if it is older than that.
+    pub source: String,
     /// `active` or `deleting`.
     pub state: String,
     /// No zone fits its name.

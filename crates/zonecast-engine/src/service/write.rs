@@ -368,7 +368,8 @@ impl Receipt {
 
 /// A claim as it would be stored anew.
 pub fn as_new(claim: ClaimRow) -> NewClaim {
-    NewClaim { name: claim.name, data: claim.data, ttl: claim.ttl, zone_id: claim.zone_id }
+    let ClaimRow { name, data, ttl, zone_id, domain, derived, .. } = claim;
+    NewClaim { name, data, ttl, zone_id, domain, derived }
 }
 
 /// An audit line of this caller.

@@ -214,7 +214,7 @@ pub async fn import(app: &App, caller: &Caller, id: i64, text: &str) -> Result<W
                 let action = OwnerAction::Update { expected_version: old.version };
                 rows.push((RecordRow { values: set.values, ttl: Some(set.ttl), ..old.clone() }, action));
             }
-            None => rows.push((new_row(id, set), OwnerAction::Insert)),
+            None => rows.push((new_row(caller, id, set), OwnerAction::Insert)),
         }
     }
     let job_id = if rows.is_empty() { None } else { store(app, caller, &zone, &rows, &mut view).await? };
@@ -231,7 +231,7 @@ fn passed_over(apex: &Name, set: &RRset) -> Option<&'static str> {
     }
 }
 
-fn new_row(zone_id: i64, set: RRset) -> RecordRow {
+fn new_row(caller: &Caller, zone_id: i64, set: RRset) -> RecordRow {
     RecordRow {
         id: 0,
         name: set.name,
@@ -239,6 +239,7 @@ fn new_row(zone_id: i64, set: RRset) -> RecordRow {
         values: set.values,
         ttl: Some(set.ttl),
         zone_id: Some(zone_id),
+        source: caller.source.clone(),
         state: "active".to_owned(),
         created_at: 0,
         updated_at: 0,

@@ -35,7 +35,8 @@ pub async fn names_in(app: &App, view: &View, zone: &ZoneEntry, most: usize) -> 
         let Some(last) = claims.last() else { break };
         after = Some(last.name.key().to_vec());
         for claim in &claims {
-            let places = super::touch::places(view, &claim.name, claim.data.rtype(), claim.zone_id);
+            let (rtype, domain) = (claim.data.rtype(), claim.domain.as_ref());
+            let places = super::touch::places(view, &claim.name, rtype, claim.zone_id, domain);
             names.extend(places.filter(|place| place.zone_id == zone.row.id).map(|place| place.name));
         }
         if names.len() >= most {
@@ -95,6 +96,7 @@ pub async fn remove(
     let embedded = zone.connection.row.provider == EMBEDDED;
     if !remove && !embedded {
         operation!(app, |operation| operation.remove_zone(id, &[line(caller, &zone, "keep")]).await?)?;
+        app.engine.zone_left(&zone).await?;
         return Ok(Work { job_id: None, data: gone });
     }
     if !remove {

@@ -81,8 +81,8 @@ fn suppose(claims: &mut Vec<ClaimRow>, supposed: &[OwnerWrite]) {
         for claim in &write.claims {
             let row = kept(&mut old, claim).unwrap_or_else(|| {
                 youngest += 1;
-                let NewClaim { name, data, zone_id, .. } = claim.clone();
-                ClaimRow { id: youngest, owner, name, data, ttl: None, zone_id }
+                let NewClaim { name, data, ttl, zone_id, domain, derived } = claim.clone();
+                ClaimRow { id: youngest, owner, name, data, ttl, zone_id, domain, derived }
             });
             claims.push(ClaimRow { ttl: claim.ttl, ..row });
         }
@@ -99,8 +99,10 @@ pub(crate) fn owners_of(writes: &[OwnerWrite]) -> impl Iterator<Item = (OwnerId,
 
 /// The stored claim that is this one.
 fn kept(old: &mut Vec<ClaimRow>, claim: &NewClaim) -> Option<ClaimRow> {
-    let same =
-        |row: &ClaimRow| row.name == claim.name && row.data == claim.data && row.zone_id == claim.zone_id;
+    let same = |row: &ClaimRow| {
+        (&row.name, &row.data, row.zone_id, &row.domain, row.derived)
+            == (&claim.name, &claim.data, claim.zone_id, &claim.domain, claim.derived)
+    };
     old.iter().position(same).map(|at| old.swap_remove(at))
 }
 
@@ -131,7 +133,7 @@ fn placed(view: &View, zone: &ZoneEntry, row: &ClaimRow) -> Option<Claim> {
     if row.zone_id.is_some_and(|only| only != zone.row.id) {
         return None;
     }
-    let mut placements = view.index.placements(&row.name, row.data.rtype());
+    let mut placements = view.index.placements(&row.name, row.data.rtype(), row.domain.as_ref());
     let placement = placements.find(|placement| placement.zone.id.0 == zone.row.id)?;
     Some(Claim {
         id: row.id,
@@ -140,6 +142,7 @@ fn placed(view: &View, zone: &ZoneEntry, row: &ClaimRow) -> Option<Claim> {
         name: placement.name,
         ttl: row.ttl,
         zone: row.zone_id.map(ZoneId),
+        derived: row.derived,
     })
 }
 

@@ -137,6 +137,13 @@ impl Engine {
         removal::step(&self.inner, zone).await
     }
 
+    /// A zone is configured no more and its records stay there: what it held of domains belongs elsewhere.
+    pub async fn zone_left(&self, zone: &crate::catalog::ZoneEntry) -> Result<(), StoreError> {
+        rematch::when_gone(&self.inner, zone).await?;
+        self.wake();
+        Ok(())
+    }
+
     /// Something that waiters may be waiting for has happened (an outcome, a verification).
     pub async fn changed(&self, limit: Duration) {
         let mut ended = self.inner.ended.subscribe();

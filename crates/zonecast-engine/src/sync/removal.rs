@@ -5,7 +5,7 @@
 //! that is killed anywhere goes on where it was. No name matches a zone in `deleting`, so nothing is
 //! wanted there and the ordinary pass removes what is ours.
 
-use super::Inner;
+use super::{Inner, rematch};
 use crate::catalog::ZoneEntry;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -46,7 +46,7 @@ pub(super) async fn step(inner: &Arc<Inner>, zone: &ZoneEntry) -> Result<(), Sto
         None => false,
     };
     if !watched && !inner.store.has_work(id).await? && inner.store.owned_values(id).await? == 0 {
-        return forget(inner, id).await;
+        return forget(inner, zone).await;
     }
     // What could not be taken out is the job's outcome; the zone stays, and is forgotten when it heals.
     if let (Some(job), false) = (job, watched) {
@@ -85,11 +85,13 @@ async fn drop_embedded(inner: &Arc<Inner>, zone: &ZoneEntry) -> Result<(), Store
         tracing::warn!(zone = %zone.row.name, %error, "the zone is still served; it is tried again");
         return Ok(());
     }
-    forget(inner, zone.row.id).await
+    forget(inner, zone).await
 }
 
 /// The zone is out; its job ends with it.
-pub(super) async fn forget(inner: &Inner, id: i64) -> Result<(), StoreError> {
+pub(super) async fn forget(inner: &Inner, zone: &ZoneEntry) -> Result<(), StoreError> {
+    let id = zone.row.id;
+    rematch::when_gone(inner, zone).await?;
     let line = NewAudit {
         actor: "engine".to_owned(),
         source: "engine".to_owned(),

@@ -58,7 +58,7 @@ async fn failed(turn: &Turn, error: &ProviderError, now: i64) -> Result<(), Stor
     );
     match error.class {
         ErrorClass::NoSuchZone if zone.row.state == "deleting" => {
-            super::removal::forget(&turn.inner, zone.row.id).await?;
+            super::removal::forget(&turn.inner, zone).await?;
         }
         ErrorClass::Forbidden | ErrorClass::NoSuchZone => {
             store.note_zone(zone.row.id, "parked", Some(&error.message), failures, again).await?;

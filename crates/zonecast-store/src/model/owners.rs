@@ -123,6 +123,8 @@ pub struct RecordRow {
     pub ttl: Option<Ttl>,
     /// The one zone it lives in; without it, every matching zone.
     pub zone_id: Option<i64>,
+    /// The door it came through (`api`, `cli`, `plesk`); empty where that is not known any more.
+    pub source: String,
     /// `active` or `deleting`.
     pub state: String,
     /// When it was added.
@@ -148,6 +150,10 @@ pub struct ClaimRow {
     pub ttl: Option<Ttl>,
     /// The one zone it is for; without it, every matching zone.
     pub zone_id: Option<i64>,
+    /// The hosted domain it is a record of: it goes to that domain's own zone, or the nearest above.
+    pub domain: Option<Name>,
+    /// Nobody asked for this value: it follows from the owner's name.
+    pub derived: bool,
 }
 
 /// A claim to be stored.
@@ -161,6 +167,10 @@ pub struct NewClaim {
     pub ttl: Option<Ttl>,
     /// The one zone it is for; without it, every matching zone.
     pub zone_id: Option<i64>,
+    /// The hosted domain it is a record of: it goes to that domain's own zone, or the nearest above.
+    pub domain: Option<Name>,
+    /// Nobody asked for this value: it follows from the owner's name.
+    pub derived: bool,
 }
 
 /// The row of an owner.

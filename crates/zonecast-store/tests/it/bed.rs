@@ -210,8 +210,8 @@ pub fn claims(fqdn: &str, last: u8) -> Vec<NewClaim> {
     let reverse = Name::reverse_of([192, 0, 2, last].into());
     let ptr = RecordData::single_name(RecordType::PTR, &name(fqdn));
     vec![
-        NewClaim { name: name(fqdn), data: a(last), ttl: None, zone_id: None },
-        NewClaim { name: reverse, data: ptr, ttl: None, zone_id: None },
+        NewClaim { name: name(fqdn), data: a(last), ttl: None, zone_id: None, domain: None, derived: false },
+        NewClaim { name: reverse, data: ptr, ttl: None, zone_id: None, domain: None, derived: true },
     ]
 }
 

@@ -44,6 +44,8 @@ fn write(zone: i64, row: DomainRow, action: OwnerAction) -> OwnerWrite {
             data: data.clone(),
             ttl: set.ttl.or(row.ttl),
             zone_id: None,
+            domain: Some(row.name.clone()),
+            derived: false,
         };
         set.values.iter().map(claim).collect::<Vec<_>>()
     });

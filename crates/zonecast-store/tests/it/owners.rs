@@ -261,12 +261,20 @@ async fn records_are_owners_too(bed: Bed) {
         values: vec![a(1), a(2)],
         ttl: None,
         zone_id: Some(zone.id),
+        source: "api".into(),
         state: "active".into(),
         created_at: 0,
         updated_at: 0,
         version: 0,
     };
-    let claim = |data| NewClaim { name: row.name.clone(), data, ttl: None, zone_id: Some(zone.id) };
+    let claim = |data| NewClaim {
+        name: row.name.clone(),
+        data,
+        ttl: None,
+        zone_id: Some(zone.id),
+        domain: None,
+        derived: false,
+    };
     let write = OwnerWrite {
         row: OwnerRow::Record(row.clone()),
         action: OwnerAction::Insert,

@@ -70,12 +70,21 @@ async fn the_database_of_schema_1_opens() {
     let options = sqlx::sqlite::SqliteConnectOptions::new().filename(&path).create_if_missing(true);
     let pool = sqlx::SqlitePool::connect_with(options).await.unwrap();
     sqlx::raw_sql(include_str!("../../fixtures/schema-1.sql")).execute(&pool).await.unwrap();
+    let later =
+        "INSERT INTO host SELECT 9, X'6F7267006100', 'a.org', NULL, NULL, '[{\"ip\":\"192.0.2.9\"}]', ttl,
+        address_policy, state, vm_status, created_at, updated_at, version FROM host WHERE id = 1;
+        INSERT INTO claim SELECT 1, 9, id + 100, name_key, rtype, data, ttl, zone_id, withdrawn FROM claim";
+    sqlx::raw_sql(later).execute(&pool).await.unwrap();
     pool.close().await;
     let key = MasterKey::from_bytes(b"the key of the fixture").unwrap();
     let store = Store::open(&url, key).await.unwrap();
     let host = store.host_by_fqdn(&name("vm-1.example.com")).await.unwrap().unwrap();
     assert_eq!(host.addresses.len(), 2);
-    assert_eq!(store.claims_of(host_id(host.id), false).await.unwrap().len(), 4);
+    let claims = store.claims_of(host_id(host.id), false).await.unwrap();
+    assert_eq!(claims.len(), 4);
+    assert!(claims.iter().all(|claim| !claim.derived), "it asked for a reverse name");
+    let other = store.claims_of(host_id(9), false).await.unwrap();
+    assert_eq!(other.iter().filter(|claim| claim.derived).count(), 2, "its PTRs follow from its name");
     let connection = store.connections().await.unwrap().remove(0);
     use secrecy::ExposeSecret as _;
     assert_eq!(connection.secrets["api_key"].expose_secret(), "hunter2");

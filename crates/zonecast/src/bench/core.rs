@@ -94,7 +94,7 @@ fn cold(count: usize) -> anyhow::Result<()> {
     let mut wanted: Vec<Vec<RRset>> = vec![Vec::new(); zones.len()];
     for host in &hosts {
         for claim in claims_of(host) {
-            for place in index.placements(&claim.name, claim.data.rtype()) {
+            for place in index.placements(&claim.name, claim.data.rtype(), None) {
                 let (data, ttl) = (place.data(&claim.data), claim.ttl.unwrap_or(Ttl::DEFAULT));
                 wanted[place.zone.id.0 as usize].push(RRset::new(place.name, data.rtype(), ttl, vec![data]));
             }
@@ -123,7 +123,8 @@ fn cold(count: usize) -> anyhow::Result<()> {
 fn host(i: usize) -> anyhow::Result<Host> {
     let four = Ipv4Addr::from(0x0a00_0000 + i as u32);
     let six = Ipv6Addr::from((0xfd00_u128 << 112) + i as u128);
-    let addresses = [IpAddr::V4(four), IpAddr::V6(six)].map(|ip| HostAddress { ip, reverse_name: None });
+    let addresses =
+        [IpAddr::V4(four), IpAddr::V6(six)].map(|ip| HostAddress { ip, reverse_name: None, pool_name: None });
     let fqdn = Name::parse(&format!("vm-{i:07}.cust.example.org"))?;
     Ok(Host { fqdn, addresses: addresses.to_vec(), ttl: None, address_policy: AddressPolicy::All })
 }

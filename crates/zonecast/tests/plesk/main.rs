@@ -12,6 +12,7 @@ mod load;
 mod panel;
 mod samples;
 mod settings;
+mod whose;
 
 /// How often something that is counted is done: a few times in `check`, many in `check --soak`.
 fn rounds(check: usize, soak: usize) -> usize {

@@ -17,6 +17,7 @@ mod secrets;
 mod two_daemons;
 #[path = "../../../zonecast-core/tests/laws/values.rs"]
 mod values;
+mod whose;
 
 /// How often something that is counted is done: a few times in `check`, many in `check --soak`.
 fn rounds(check: usize, soak: usize) -> usize {

@@ -27,6 +27,8 @@ pub fn domain_claims(row: &DomainRow) -> Vec<NewClaim> {
             data: data.clone(),
             ttl: set.ttl.or(row.ttl),
             zone_id: None,
+            domain: Some(row.name.clone()),
+            derived: false,
         }));
     }
     claims

@@ -5,7 +5,7 @@
 use crate::app::App;
 use crate::catalog::View;
 use crate::problem::Problem;
-use crate::service::touch::places;
+use crate::service::touch::places_of;
 use std::collections::BTreeMap;
 use zonecast_store::{DomainRow, NewClaim};
 
@@ -45,7 +45,7 @@ pub(super) async fn check(
 fn counts(view: &View, claims: &[NewClaim]) -> BTreeMap<i64, i64> {
     let mut counts = BTreeMap::new();
     for claim in claims {
-        for place in places(view, &claim.name, claim.data.rtype(), claim.zone_id) {
+        for place in places_of(view, claim) {
             *counts.entry(place.zone_id).or_default() += 1;
         }
     }

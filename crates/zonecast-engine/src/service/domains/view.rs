@@ -177,7 +177,7 @@ fn view_of(
         synchronised,
         messages,
         told: story,
-        no_matching_zone: places(view, &row.name, RecordType::A, None).next().is_none(),
+        no_matching_zone: places(view, &row.name, RecordType::A, None, None).next().is_none(),
         created_at: time(row.created_at),
         updated_at: time(row.updated_at),
         version: row.version,

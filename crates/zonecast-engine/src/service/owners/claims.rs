@@ -6,8 +6,9 @@ use std::collections::HashSet;
 use zonecast_core::{Name, RecordData, RecordType};
 use zonecast_store::{ClaimRow, NewClaim, OwnerId};
 
-/// Where a claim is, what it says, for how long, and in which zone alone.
-type Meaning<'a> = (&'a [u8], &'a RecordData, Option<u32>, Option<i64>);
+/// Where a claim is, what it says, for how long, in which zone alone or of which domain, and whether
+/// nobody asked for it.
+type Meaning<'a> = (&'a [u8], &'a RecordData, Option<u32>, Option<i64>, Option<&'a [u8]>, bool);
 
 /// Claims to be found by themselves: a set of six hundred is compared with a set of six hundred.
 pub(super) struct Lookup<'a>(pub HashSet<Meaning<'a>>);
@@ -22,7 +23,8 @@ impl<'a> Lookup<'a> {
     }
 
     fn key(claim: &NewClaim) -> Meaning<'_> {
-        (claim.name.key(), &claim.data, claim.ttl.map(|ttl| ttl.seconds()), claim.zone_id)
+        let (ttl, domain) = (claim.ttl.map(|ttl| ttl.seconds()), claim.domain.as_ref().map(Name::key));
+        (claim.name.key(), &claim.data, ttl, claim.zone_id, domain, claim.derived)
     }
 }
 

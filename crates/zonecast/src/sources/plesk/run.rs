@@ -25,6 +25,9 @@ const STEP: Duration = Duration::from_millis(300);
 /// How long after a job's end it is known whether the zone or the connection is parked.
 const PARKING: Duration = Duration::from_millis(200);
 
+/// The door's word, in audit lines and at records.
+const SOURCE: &str = "plesk";
+
 /// A command that is stored, and how to see what becomes of it.
 struct Stored {
     job: Option<i64>,
@@ -60,7 +63,7 @@ pub async fn carry_out(app: &App, caller: &Caller, input: &[u8], wait: Option<Du
             return view;
         }
     };
-    let caller = Caller { source: "plesk".to_owned(), ..caller.clone() };
+    let caller = Caller { source: SOURCE.to_owned(), ..caller.clone() };
     let mut stored = Vec::with_capacity(commands.len());
     {
         let _turn = app.plesk_turn.lock().await;
@@ -153,8 +156,8 @@ async fn delete(app: &App, caller: &Caller, name: &Name, display: &str) -> Resul
     }
 }
 
-/// The records at an address's reverse name that point to this host.
-async fn pointing(app: &App, ptr: &Ptr) -> Result<Vec<i64>, Problem> {
+/// What Plesk said of an address before: each record's id, and whether it points to this host.
+async fn said_of(app: &App, ptr: &Ptr) -> Result<Vec<(i64, bool)>, Problem> {
     let name = Name::reverse_of(ptr.address).to_string();
     let query = ListOwners {
         name: Some(name),
@@ -164,28 +167,45 @@ async fn pointing(app: &App, ptr: &Ptr) -> Result<Vec<i64>, Problem> {
     };
     let target = |text: &String| Name::parse(text).is_ok_and(|name| name == ptr.host);
     let rows = records::list(app, &query).await?.items.into_iter();
-    let rows = rows.filter(|row| row.rtype == "PTR" && row.values.iter().all(target));
-    Ok(rows.map(|row| row.id).collect())
+    let rows = rows.filter(|row| row.rtype == "PTR" && row.source == SOURCE);
+    Ok(rows.map(|row| (row.id, row.values.iter().all(target))).collect())
 }
 
+/// The command is about the address: what Plesk said of it before is replaced.
 async fn create_ptr(app: &App, caller: &Caller, ptr: &Ptr) -> Result<Stored, Problem> {
     let reverse = Name::reverse_of(ptr.address);
-    if places(&app.catalog.view(), &reverse, RecordType::PTR, None).next().is_none() {
+    if places(&app.catalog.view(), &reverse, RecordType::PTR, None, None).next().is_none() {
         let line = format!("{}: no reverse zone is configured for this address; passed over", ptr.address);
         return Ok(Stored::nothing(Severity::Info, line));
     }
     let called = format!("{} PTR {}", ptr.address, ptr.host.unicode());
-    if let Some(id) = pointing(app, ptr).await?.first() {
-        return Ok(Stored { job: None, about: About::Record { id: *id, called } });
+    let mut said = said_of(app, ptr).await?;
+    said.sort_by_key(|(_, points)| !points);
+    let mut said = said.into_iter();
+    let values = json!([ptr.host.absolute()]);
+    let (id, job) = match said.next() {
+        Some((id, true)) => (id, None),
+        Some((id, false)) => {
+            let work = records::patch(app, caller, id, &json!({ "values": values }), Expected(None)).await?;
+            (id, work.job_id)
+        }
+        None => {
+            let body = json!({ "name": reverse.to_string(), "type": "PTR", "values": values });
+            let work = records::create(app, caller, &body).await?;
+            (work.data.id, work.job_id)
+        }
+    };
+    // Earlier versions added one for each host name.
+    let mut last = job;
+    for (old, _) in said {
+        last = records::remove(app, caller, old, false, Expected(None)).await?.job_id.or(last);
     }
-    let body = json!({ "name": reverse.to_string(), "type": "PTR", "values": [ptr.host.absolute()] });
-    let work = records::create(app, caller, &body).await?;
-    Ok(Stored { job: work.job_id, about: About::Record { id: work.data.id, called } })
+    Ok(Stored { job: last, about: About::Record { id, called } })
 }
 
 async fn delete_ptr(app: &App, caller: &Caller, ptr: &Ptr) -> Result<Stored, Problem> {
     let mut job = None;
-    for id in pointing(app, ptr).await? {
+    for (id, _) in said_of(app, ptr).await?.into_iter().filter(|(_, points)| *points) {
         job = records::remove(app, caller, id, false, Expected(None)).await?.job_id;
     }
     let display = format!("{} PTR {}", ptr.address, ptr.host.unicode());
