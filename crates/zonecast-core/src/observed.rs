@@ -52,6 +52,14 @@ impl ObservedRRset {
         self.opaque = true;
         self.unread.push(words.into());
     }
+
+    /// Takes what a service told apart and is one set all the same.
+    pub fn join(&mut self, other: &mut ObservedRRset) {
+        self.ttl = self.ttl.min(other.ttl);
+        self.values.append(&mut other.values);
+        self.opaque |= other.opaque;
+        self.unread.append(&mut other.unread);
+    }
 }
 
 impl From<RRset> for ObservedRRset {
@@ -65,16 +73,24 @@ impl From<RRset> for ObservedRRset {
 /// an empty `Observed`.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Observed {
-    /// Sorted by (name, type).
+    /// Sorted by (name, type), each of them once.
     pub rrsets: Vec<ObservedRRset>,
     /// For compare-and-set services: what to hand back with the write.
     pub token: Option<String>,
 }
 
 impl Observed {
-    /// Puts RRsets into canonical order.
+    /// Puts RRsets into canonical order. What a service keeps apart under one name and type (weighted
+    /// sets, two types of its own) becomes one set.
     pub fn new(mut rrsets: Vec<ObservedRRset>) -> Observed {
         rrsets.sort_by(|a, b| a.name.cmp(&b.name).then(a.rtype.cmp(&b.rtype)));
+        rrsets.dedup_by(|next, first| {
+            let same = next.name == first.name && next.rtype == first.rtype;
+            if same {
+                first.join(next);
+            }
+            same
+        });
         Observed { rrsets, token: None }
     }
 

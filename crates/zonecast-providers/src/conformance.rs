@@ -18,4 +18,4 @@ mod stage;
 mod states;
 
 pub use chapters::{CHAPTERS, Chapter};
-pub use stage::{Looked, Pages, Stage, Trouble};
+pub use stage::{Looked, Odd, Pages, Stage, Trouble};

@@ -28,6 +28,11 @@ pub(crate) const PROBE: &str = "_zonecast-may-i-write";
 /// Stands for types that a service invented (ALIAS, redirects): nobody else can read their data.
 const OWN_TYPE: RecordType = RecordType(65401);
 
+/// The type behind a service's word for it.
+pub(crate) fn type_of(word: &str) -> RecordType {
+    word.parse().unwrap_or(OWN_TYPE)
+}
+
 /// One account at one service.
 pub(crate) struct Rest {
     http: Http,
@@ -305,20 +310,19 @@ pub(crate) fn observed<'a>(
     values: impl IntoIterator<Item = &'a str>,
 ) -> Option<ObservedRRset> {
     let word = rtype;
-    let rtype = word.parse::<RecordType>().unwrap_or(OWN_TYPE);
+    let rtype = type_of(word);
     if rtype.is_dnssec_made() {
         return None;
     }
     let ttl = Ttl::from_seconds(ttl).unwrap_or(Ttl::MAX);
     let mut set = ObservedRRset::new(name, rtype, ttl, Vec::new());
-    set.opaque = rtype == OWN_TYPE;
     for text in values {
         match RecordData::parse(rtype, &qualified(zone, rtype, text)) {
-            Ok(data) if rtype != OWN_TYPE => {
+            Ok(data) => {
                 let raw = (data.to_zonefile() != text).then(|| text.into());
                 set.values.push(ObservedValue { data, raw, disabled: false });
             }
-            _ => set.cannot_read(one_line(&format!("{word} {text}"))),
+            Err(_) => set.cannot_read(one_line(&format!("{word} {text}"))),
         }
     }
     Some(set)

@@ -239,7 +239,7 @@ impl Route53 {
                     return Err(ProviderError::new(ErrorClass::Transient, words));
                 }
                 Some(more) if goes_on(&more.name) => next = more.query,
-                _ => return Ok(wire::gather(sets)),
+                _ => return Ok(sets),
             }
         }
         Err(ProviderError::new(

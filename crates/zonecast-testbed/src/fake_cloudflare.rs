@@ -190,6 +190,15 @@ impl FakeCloudflare {
         id
     }
 
+    /// Puts a record of a type that the service invented yesterday.
+    pub fn put_new_type(&self, zone: &str, name: &str, rtype: &str, content: &str) {
+        let mut state = lock(&self.state);
+        let id = state.new_id();
+        let held = state.zones.values_mut().find(|held| held.name == zone);
+        let held = held.unwrap_or_else(|| panic!("no zone {zone}"));
+        held.records.insert(id.clone(), Record::of_new_type(&id, name, rtype, content));
+    }
+
     /// Puts addresses that are shown as `null` and as a number.
     pub fn put_odd(&self, zone: &str, name: &str) {
         for address in crate::fake_rest::ODD {

@@ -3,10 +3,11 @@
 use super::wire::Record;
 use crate::redact::one_line;
 use crate::rest::member::{Listed, Member, Sets, add, odd};
+use crate::rest::type_of;
 use crate::{ErrorClass, ProviderError, ZoneRef};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
-use zonecast_core::{Name, ObservedRRset, ObservedValue, RecordData, RecordType, Ttl};
+use zonecast_core::{Name, ObservedRRset, ObservedValue, RecordData, Ttl};
 
 /// The TTL that stands for "automatic", and what is served then.
 pub(super) const AUTOMATIC: u32 = 1;
@@ -50,9 +51,8 @@ pub(super) fn observed(
                 continue;
             }
         };
-        let (Ok(name), Ok(rtype)) = (Name::parse(&record.name), record.kind.parse::<RecordType>()) else {
-            continue;
-        };
+        let Ok(name) = Name::parse(&record.name) else { continue };
+        let rtype = type_of(&record.kind);
         if !name.is_within(&zone.name) {
             let words = format!("{}: the zone at Cloudflare holds {name}: it is another zone", zone.name);
             return Err(ProviderError::new(ErrorClass::NoSuchZone, words));
@@ -75,7 +75,7 @@ pub(super) fn observed(
             }
             _ => {
                 let words = text_of(&record).unwrap_or_else(|| format!("{} without a value", record.name));
-                set.cannot_read(one_line(&format!("{rtype} {words}")));
+                set.cannot_read(one_line(&format!("{} {words}", record.kind)));
             }
         }
     }

@@ -1,6 +1,6 @@
 //! Chapters about reading a zone that is longer than one answer.
 
-use super::stage::{Pages, Stage};
+use super::stage::{Odd, Pages, Stage};
 use super::states::{Play, TTL, ZONE, name, plain, set};
 use crate::{ErrorClass, Outcome, ProviderError};
 use zonecast_core::{Change, Name, Observed, RRset, RecordType};
@@ -45,19 +45,32 @@ pub(super) async fn half_a_listing_is_none(stage: &dyn Stage) {
     }
 }
 
-/// One record is odd: a `null` or a number stands where a text was expected. It is somebody's all the
-/// same: shown as it came, in a set that nobody writes to; the zone around it goes on.
+/// One record is odd: a `null` or a number stands where a text was expected, or its type is a word of
+/// the service's own. It is somebody's all the same: shown as it came, in a set that nobody writes to;
+/// the zone around it goes on.
 pub(super) async fn one_odd_record_hides_itself_alone(stage: &dyn Stage) {
     let mut play = Play::begin(stage, ZONE).await;
-    let odd = name("odd.story.test");
-    if !stage.put_odd(&play.zone.name, &odd).await {
-        return;
+    for (way, at) in [(Odd::NoText, "odd.story.test"), (Odd::OwnType, "own.story.test")] {
+        if let Some(said) = stage.put_odd(&play.zone.name, &name(at), way).await {
+            hides_itself_alone(&mut play, at, said).await;
+            let seen = play.read().await;
+            let ours = Change::Create(set(at, RecordType::A, &["192.0.2.9"]));
+            if way == Odd::NoText {
+                let outcomes = play.apply(&seen, &[ours]).await;
+                assert!(matches!(&outcomes[..], [Outcome::Failed(_)]), "nobody writes there: {outcomes:?}");
+            }
+        }
     }
-    let www = set("www.story.test", RecordType::A, &["192.0.2.1"]);
-    play.watch("odd.story.test");
+}
+
+/// What stands `at` this name is seen, in these words, and its neighbour is written and read as ever.
+async fn hides_itself_alone(play: &mut Play<'_>, at: &str, said: &str) {
+    let odd = name(at);
+    let www = set(&format!("by.{at}"), RecordType::A, &["192.0.2.1"]);
+    play.watch(at);
     let outcomes = play.push(std::slice::from_ref(&www)).await;
-    assert_eq!(outcomes, [Outcome::Done], "the zone around it");
-    let provider = stage.provider();
+    assert!(outcomes.iter().all(|outcome| *outcome == Outcome::Done), "the zone around it: {outcomes:?}");
+    let provider = play.stage.provider();
     let names = [odd.clone(), www.name.clone()];
     let many: Vec<Name> =
         (0..9).map(|n| name(&format!("h{n}.story.test"))).chain(names.iter().cloned()).collect();
@@ -70,12 +83,8 @@ pub(super) async fn one_odd_record_hides_itself_alone(stage: &dyn Stage) {
         assert!(plain(&found).contains(&www), "{found:?}");
         let hidden = found.at(&odd).iter().find(|set| set.opaque);
         let words = hidden.map(|set| set.unread.concat()).unwrap_or_default();
-        assert!(words.contains("odd"), "{words:?} in {found:?}");
+        assert!(words.contains(said), "{said:?} is not told: {words:?} in {found:?}");
     }
-    let seen = provider.read(&play.zone, &names).await.unwrap_or_else(|error| panic!("{error}"));
-    let ours = Change::Create(set("odd.story.test", RecordType::A, &["192.0.2.9"]));
-    let outcomes = play.apply(&seen, &[ours]).await;
-    assert!(matches!(&outcomes[..], [Outcome::Failed(_)]), "nobody writes there: {outcomes:?}");
 }
 
 /// What was found has all that `stands`, or is an error that passes.

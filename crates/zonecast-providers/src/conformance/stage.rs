@@ -53,6 +53,15 @@ pub enum Pages {
     Shrinks,
 }
 
+/// A way in which a record is no record to us.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Odd {
+    /// An address that is shown as a `null` or a number where a text belongs.
+    NoText,
+    /// A type that only the service knows.
+    OwnType,
+}
+
 /// A service on stage.
 #[async_trait]
 pub trait Stage: Send + Sync {
@@ -94,11 +103,11 @@ pub trait Stage: Send + Sync {
         false
     }
 
-    /// Puts an A record at the name that the service then shows with a `null` or a number where a text
-    /// belongs; `false` where it cannot have one.
-    async fn put_odd(&self, zone: &Name, name: &Name) -> bool {
-        let _ = (zone, name);
-        false
+    /// Puts a record at the name that is odd in this way; gives words of it, or `None` where the service
+    /// cannot have one.
+    async fn put_odd(&self, zone: &Name, name: &Name, odd: Odd) -> Option<&'static str> {
+        let _ = (zone, name, odd);
+        None
     }
 
     /// Whether this is a stumble that the service is known for: over when it is asked again, nothing was

@@ -5,7 +5,7 @@ use crate::redact::one_line;
 use crate::rest::by_id;
 use crate::rest::listing::Next;
 use crate::rest::member::{Listed, Member};
-use crate::rest::{full_name, label, words_of};
+use crate::rest::{full_name, label, type_of, words_of};
 use serde::Deserialize;
 use serde_json::{Map, Value};
 use zonecast_core::{Name, ObservedRRset, RecordData, RecordType, Ttl};
@@ -66,12 +66,12 @@ impl Listed for Record {
 impl Record {
     /// The record as a set of one.
     pub(super) fn observed(&self, zone: &ZoneRef) -> Option<ObservedRRset> {
-        let (name, rtype) = (full_name(zone, &self.name)?, self.kind.parse::<RecordType>().ok()?);
+        let (name, rtype) = (full_name(zone, &self.name)?, type_of(&self.kind));
         let ttl = Ttl::from_seconds(self.ttl).unwrap_or(Ttl::MAX);
         let mut set = ObservedRRset::new(name, rtype, ttl, Vec::new());
         match data_of(zone, rtype, self) {
             Some(data) => set.values.push(by_id::value(data, self.id, self.ttl)),
-            None => set.cannot_read(one_line(&format!("{rtype} {}", self.data))),
+            None => set.cannot_read(one_line(&format!("{} {}", self.kind, self.data))),
         }
         Some(set)
     }

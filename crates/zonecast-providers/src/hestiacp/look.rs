@@ -149,7 +149,7 @@ pub(super) fn poison(records: &[Held]) -> Vec<String> {
         if record.rtype == RecordType::CNAME
             && let Some(other) = live.iter().find(beside)
         {
-            found.push(format!("record {id} is a CNAME beside {} at {}", other.rtype, record.owner));
+            found.push(format!("record {id} is a CNAME beside {} at {}", other.line.kind, record.owner));
         }
         if record.rtype == RecordType::TXT && record.line.value.trim_matches(['"', ' ']).is_empty() {
             found.push(format!("record {id} at {} is an empty text", record.owner));

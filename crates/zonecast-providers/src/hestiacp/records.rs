@@ -6,6 +6,7 @@
 //! make the JSON invalid. So keys are read as a list, not a map, TAB is turned back, and what is not
 //! JSON is asked for again in the plain form.
 
+use crate::rest::type_of;
 use serde::Deserialize;
 use serde::de::{Deserializer, MapAccess, Visitor};
 use std::fmt;
@@ -104,10 +105,11 @@ pub(super) fn held(zone: &Name, lines: Vec<Line>) -> Result<Vec<Held>, String> {
             "" => Some(last),
             name => name_in(zone, name),
         };
-        let rtype = line.kind.parse::<RecordType>().ok();
-        let (Some(owner), Some(rtype), false) = (owner, rtype, line.id.is_empty()) else {
+        let said = !line.id.is_empty() && !line.kind.is_empty();
+        let Some(owner) = owner.filter(|_| said) else {
             return Err(format!("id {:?}: {} {}", line.id, line.record, line.kind));
         };
+        let rtype = type_of(&line.kind);
         last = owner.clone();
         let ttl = line.ttl.parse().ok().and_then(|ttl| Ttl::from_seconds(ttl).ok()).unwrap_or(Ttl::MAX);
         let data = data_of(zone, rtype, &line);
@@ -129,7 +131,7 @@ pub(super) fn observed(held: &[Held]) -> Observed {
         }
         let Some(set) = rrsets.last_mut() else { continue };
         let Some(data) = &record.data else {
-            set.cannot_read(format!("{} {}", record.rtype, record.line.value));
+            set.cannot_read(format!("{} {}", record.line.kind, record.line.value));
             continue;
         };
         let disabled = record.is_suspended();

@@ -3,14 +3,13 @@
 use crate::dnssec::{Signed, SigningKey};
 use crate::redact::{one_line, url_encode};
 use crate::rest::member::odd;
+use crate::rest::type_of;
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
 use zonecast_core::{Change, Name, ObservedRRset, ObservedValue, RRset, RecordData, RecordType, Ttl};
 
 /// What marks a zone as made by us.
 pub(super) const OUR_ACCOUNT: &str = "zonecast";
-/// PowerDNS's own types, by the numbers it uses inside: they have no data anybody else can read.
-const OWN_TYPES: [(&str, u16); 2] = [("ALIAS", 65401), ("LUA", 65402)];
 
 /// A zone without its RRsets. Fields come and go between versions: all but the name may be absent.
 #[derive(Debug, Default, Deserialize)]
@@ -106,8 +105,7 @@ pub(super) fn from_wire(json: &[u8]) -> Result<Option<ObservedRRset>, String> {
     if set.records.is_empty() {
         return Ok(None);
     }
-    let own = OWN_TYPES.iter().find(|(word, _)| *word == set.rtype).map(|(_, number)| RecordType(*number));
-    let Some(rtype) = own.or_else(|| set.rtype.parse().ok()) else { return Ok(None) };
+    let rtype = type_of(&set.rtype);
     if rtype.is_dnssec_made() {
         return Ok(None);
     }
@@ -116,11 +114,11 @@ pub(super) fn from_wire(json: &[u8]) -> Result<Option<ObservedRRset>, String> {
     let mut read = ObservedRRset::new(name, rtype, ttl, Vec::with_capacity(set.records.len()));
     for record in &set.records {
         match RecordData::parse(rtype, &record.content) {
-            Ok(data) if own.is_none() => {
+            Ok(data) => {
                 let raw = spelling(&data, &record.content);
                 read.values.push(ObservedValue { data, raw, disabled: record.disabled });
             }
-            _ => {
+            Err(_) => {
                 let disabled = if record.disabled { " (disabled)" } else { "" };
                 read.cannot_read(one_line(&format!("{} {}{disabled}", set.rtype, record.content)));
             }
@@ -318,7 +316,9 @@ mod tests {
             read(r#"{"name":"a.","type":"NSEC3PARAM","ttl":0,"records":[{"content":"1 0 0 -"}]}"#).is_none()
         );
         let alias = read(r#"{"name":"a.","type":"ALIAS","ttl":60,"records":[{"content":"b."}]}"#).unwrap();
-        assert!(alias.opaque && alias.rtype == RecordType(65401) && alias.unread == ["ALIAS b."]);
+        assert!(alias.opaque && alias.unread == ["ALIAS b."]);
+        let newer = read(r#"{"name":"a.","type":"NEWER","ttl":60,"records":[{"content":"x"}]}"#).unwrap();
+        assert!(newer.opaque && newer.unread == ["NEWER x"]);
         let odd = r#"{"name":"a.","type":"A","ttl":60,"records":[{"content":null,"disabled":false}]}"#;
         let hidden = read(odd).unwrap();
         assert_eq!(

@@ -3,7 +3,7 @@
 //! A `null` or a number where a text was expected is somebody's record all the same. It is shown as it
 //! came, nobody writes there, and what stands beside it goes on.
 
-use super::{OWN_TYPE, full_name};
+use super::{full_name, type_of};
 use crate::ZoneRef;
 use crate::redact::one_line;
 use serde::Deserialize;
@@ -92,13 +92,7 @@ pub(crate) fn gather<'a, T: Listed + 'a>(
 pub(crate) fn add(sets: &mut Sets, mut set: ObservedRRset) {
     match sets.entry((set.name.clone(), set.rtype)) {
         Entry::Vacant(free) => drop(free.insert(set)),
-        Entry::Occupied(mut held) => {
-            let held = held.get_mut();
-            held.ttl = held.ttl.min(set.ttl);
-            held.values.append(&mut set.values);
-            held.opaque |= set.opaque;
-            held.unread.append(&mut set.unread);
-        }
+        Entry::Occupied(mut held) => held.get_mut().join(&mut set),
     }
 }
 
@@ -109,7 +103,7 @@ pub(crate) fn odd(
     read: impl Fn(Option<&str>) -> Option<Name>,
 ) -> Option<ObservedRRset> {
     let value: Value = serde_json::from_str(raw).ok()?;
-    let rtype = value[rtype].as_str().and_then(|text| text.parse().ok()).unwrap_or(OWN_TYPE);
+    let rtype = type_of(value[rtype].as_str().unwrap_or_default());
     let mut set = ObservedRRset::new(read(value[name].as_str())?, rtype, Ttl::DEFAULT, Vec::new());
     set.cannot_read(one_line(raw));
     Some(set)

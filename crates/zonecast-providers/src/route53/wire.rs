@@ -4,6 +4,7 @@ use super::bare;
 use super::text::{name_in, name_out, value_in};
 use crate::ZoneRef;
 use crate::dnssec::{Signed, SigningKey};
+use crate::rest::type_of;
 use quick_xml::de::from_str;
 use quick_xml::escape::escape;
 use serde::Deserialize;
@@ -240,11 +241,11 @@ pub(super) fn listing(zone: &ZoneRef, xml: &str) -> Option<Listing> {
     let page: ListingXml = from_str(xml).ok()?;
     let mut sets = Vec::with_capacity(page.resource_record_sets.sets.len());
     for set in page.resource_record_sets.sets {
-        let (Some(name), Ok(rtype)) = (name_in(&set.name), set.r#type.parse::<RecordType>()) else {
-            tracing::warn!(zone = %zone.name, provider = "route53", "{} {} is not understood", set.name, set.r#type);
+        let Some(name) = name_in(&set.name) else {
+            tracing::warn!(zone = %zone.name, provider = "route53", "{} is not understood", set.name);
             continue;
         };
-        sets.push(observed(set, name, rtype));
+        sets.push(observed(set, name));
     }
     let next = match (page.is_truncated, page.next_record_name) {
         (true, Some(name)) => {
@@ -261,8 +262,9 @@ pub(super) fn listing(zone: &ZoneRef, xml: &str) -> Option<Listing> {
     Some(Listing { sets, next })
 }
 
-fn observed(set: SetXml, name: Name, rtype: RecordType) -> ObservedRRset {
-    let machinery = set.machinery();
+fn observed(set: SetXml, name: Name) -> ObservedRRset {
+    let (machinery, word) = (set.machinery(), set.r#type);
+    let rtype = type_of(&word);
     let ttl = set.ttl.and_then(|ttl| Ttl::from_seconds(ttl).ok()).unwrap_or(Ttl::DEFAULT);
     let mut read = ObservedRRset::new(name, rtype, ttl, Vec::new());
     for record in set.resource_records.map(|records| records.records).unwrap_or_default() {
@@ -271,30 +273,13 @@ fn observed(set: SetXml, name: Name, rtype: RecordType) -> ObservedRRset {
                 let raw = (super::text::value_out(&data) != record.value).then(|| record.value.into());
                 read.values.push(ObservedValue { data, raw, disabled: false });
             }
-            _ => read.cannot_read(format!("{rtype} {} ({machinery})", record.value).replace(" ()", "")),
+            _ => read.cannot_read(format!("{word} {} ({machinery})", record.value).replace(" ()", "")),
         }
     }
     if read.values.is_empty() && read.unread.is_empty() {
-        read.cannot_read(format!("{rtype} ({machinery})"));
+        read.cannot_read(format!("{word} ({machinery})"));
     }
     read
-}
-
-/// Sets that share name and type (weighted, by region, ...) become one opaque set.
-pub(super) fn gather(mut sets: Vec<ObservedRRset>) -> Vec<ObservedRRset> {
-    sets.sort_by(|a, b| (&a.name, a.rtype).cmp(&(&b.name, b.rtype)));
-    let mut gathered: Vec<ObservedRRset> = Vec::with_capacity(sets.len());
-    for set in sets {
-        match gathered.last_mut() {
-            Some(last) if last.name == set.name && last.rtype == set.rtype => {
-                last.values.extend(set.values);
-                last.unread.extend(set.unread);
-                last.opaque = true;
-            }
-            _ => gathered.push(set),
-        }
-    }
-    gathered
 }
 
 /// One step of a change batch.
@@ -362,6 +347,7 @@ pub(super) fn change_info(xml: &str) -> Option<(String, bool)> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use zonecast_core::Observed;
 
     fn zone() -> ZoneRef {
         ZoneRef::new(Name::parse("example.org").unwrap())
@@ -382,7 +368,7 @@ mod tests {
             page.next.unwrap().query,
             [("name", "x.example.org.".to_owned()), ("type", "A".to_owned())]
         );
-        let sets = gather(page.sets);
+        let sets = Observed::new(page.sets).rrsets;
         assert_eq!(sets.iter().map(|set| set.opaque).collect::<Vec<_>>(), [true, false, true]);
         let text = sets.iter().find(|set| set.rtype == RecordType::TXT).unwrap();
         assert!(text.name.is_wildcard() && text.values[0].data.as_text().unwrap() == b"a & b");

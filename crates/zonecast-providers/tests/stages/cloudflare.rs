@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use std::sync::{Arc, Mutex};
 use zonecast_core::{Name, RRset, RecordType};
 use zonecast_providers::Provider;
-use zonecast_providers::conformance::{Looked, Pages, Stage, Trouble};
+use zonecast_providers::conformance::{Looked, Odd, Pages, Stage, Trouble};
 use zonecast_providers::fields::{Deps, connect, validate};
 use zonecast_testbed::{Canned, FakeCloudflare, Fault, FaultProxy, Plan};
 
@@ -87,9 +87,18 @@ impl Stage for CloudflareStage {
         true
     }
 
-    async fn put_odd(&self, zone: &Name, name: &Name) -> bool {
-        self.service.put_odd(&zone.to_string(), &name.to_string());
-        true
+    async fn put_odd(&self, zone: &Name, name: &Name, odd: Odd) -> Option<&'static str> {
+        let (zone, name) = (zone.to_string(), name.to_string());
+        match odd {
+            Odd::NoText => {
+                self.service.put_odd(&zone, &name);
+                Some("odd")
+            }
+            Odd::OwnType => {
+                self.service.put_new_type(&zone, &name, "FORWARD", "x.example");
+                Some("FORWARD x.example")
+            }
+        }
     }
 
     async fn broken(&self, trouble: Trouble) -> Option<Arc<dyn Provider>> {

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use std::sync::{Arc, Mutex};
 use zonecast_core::{Name, RRset, RecordType};
 use zonecast_providers::Provider;
-use zonecast_providers::conformance::{Looked, Stage, Trouble};
+use zonecast_providers::conformance::{Looked, Odd, Stage, Trouble};
 use zonecast_providers::fields::{Deps, connect, validate};
 use zonecast_testbed::{Canned, Fault, FaultProxy};
 
@@ -90,6 +90,16 @@ impl Stage for HestiaStage {
     async fn spelling(&self, zone: &Name, name: &Name, rtype: RecordType) -> Option<Vec<String>> {
         let values = self.server.values(&zone.to_string(), &label(zone, name), &rtype.to_string());
         Some(values.into_iter().map(|value| format!("10 {value}")).collect())
+    }
+
+    async fn put_odd(&self, zone: &Name, name: &Name, odd: Odd) -> Option<&'static str> {
+        if odd == Odd::NoText {
+            // Its answers hold nothing but text.
+            return None;
+        }
+        let (record, zone) = (label(zone, name), zone.to_string());
+        self.server.put(&zone, &record, "FORWARD", "", "x.example.", Some(300)).await;
+        Some("FORWARD x.example.")
     }
 
     async fn broken(&self, trouble: Trouble) -> Option<Arc<dyn Provider>> {

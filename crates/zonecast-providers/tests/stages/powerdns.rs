@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use serde_json::json;
 use std::sync::{Arc, Mutex};
 use zonecast_core::{Name, RRset, RecordType};
-use zonecast_providers::conformance::{Looked, Stage, Trouble};
+use zonecast_providers::conformance::{Looked, Odd, Stage, Trouble};
 use zonecast_providers::fields::{Deps, connect, validate};
 use zonecast_providers::{Provider, ProviderError};
 use zonecast_testbed::{Backend, Canned, Fault, FaultProxy, NOT_BEGUN, PowerDns};
@@ -71,6 +71,15 @@ impl Stage for PowerDnsStage {
 
     fn stumbled(&self, error: &ProviderError) -> bool {
         self.backend == Backend::Lmdb && error.message.contains(NOT_BEGUN)
+    }
+
+    async fn put_odd(&self, zone: &Name, name: &Name, odd: Odd) -> Option<&'static str> {
+        if odd == Odd::NoText {
+            // A real server shows none.
+            return None;
+        }
+        self.server.put(&zone.to_string(), &name.to_string(), "ALIAS", 300, &["x.example."]);
+        Some("ALIAS x.example.")
     }
 
     async fn broken(&self, trouble: Trouble) -> Option<Arc<dyn Provider>> {

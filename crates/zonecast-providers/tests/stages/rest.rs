@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use std::sync::{Arc, Mutex};
 use zonecast_core::{Name, RRset, RecordType};
 use zonecast_providers::Provider;
-use zonecast_providers::conformance::{Looked, Pages, Stage, Trouble};
+use zonecast_providers::conformance::{Looked, Odd, Pages, Stage, Trouble};
 use zonecast_providers::fields::{Deps, connect, validate};
 use zonecast_testbed::{Canned, FakeRest, Fault, FaultProxy};
 
@@ -188,10 +188,19 @@ impl Stage for RestStage {
         self.service.tells_total || !matches!(pages, Pages::WrongTotal | Pages::Shrinks)
     }
 
-    async fn put_odd(&self, zone: &Name, name: &Name) -> bool {
+    async fn put_odd(&self, zone: &Name, name: &Name, odd: Odd) -> Option<&'static str> {
         let (zone, name) = (zone.to_string(), name.to_string());
-        self.fake.put_odd(&zone, name.strip_suffix(&zone).unwrap().trim_end_matches('.'));
-        true
+        let label = name.strip_suffix(&zone).unwrap().trim_end_matches('.');
+        match odd {
+            Odd::NoText => {
+                self.fake.put_odd(&zone, label);
+                Some("odd")
+            }
+            Odd::OwnType => {
+                self.fake.put(&zone, label, "FORWARD", 3_600, &["x.example."]);
+                Some("FORWARD x.example.")
+            }
+        }
     }
 
     async fn broken(&self, trouble: Trouble) -> Option<Arc<dyn Provider>> {

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use std::sync::{Arc, Mutex};
 use zonecast_core::{Name, RRset, RecordType};
 use zonecast_providers::Provider;
-use zonecast_providers::conformance::{Looked, Pages, Stage, Trouble};
+use zonecast_providers::conformance::{Looked, Odd, Pages, Stage, Trouble};
 use zonecast_providers::fields::{Deps, connect, validate};
 use zonecast_testbed::{Canned, FakeRoute53, Fault, FaultProxy};
 
@@ -102,6 +102,15 @@ impl Stage for Route53Stage {
         self.service.set_pages(&zone.to_string(), super::pages(pages));
         // It tells no total.
         pages != Pages::WrongTotal
+    }
+
+    async fn put_odd(&self, zone: &Name, name: &Name, odd: Odd) -> Option<&'static str> {
+        if odd == Odd::NoText {
+            // Its answers are XML: all is text.
+            return None;
+        }
+        self.service.put(&zone.to_string(), &name.to_string(), "FORWARD", 300, &["x.example."], "");
+        Some("FORWARD x.example.")
     }
 
     async fn broken(&self, trouble: Trouble) -> Option<Arc<dyn Provider>> {

@@ -18,7 +18,7 @@ const DATA: &[(&str, &[&str])] = &[
     ("LOC", &["lat_degrees", "long_degrees"]),
 ];
 
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Record {
     id: String,
     name: String,
@@ -81,6 +81,11 @@ impl Record {
         };
         record.normalise()?;
         Ok(record)
+    }
+
+    pub(super) fn of_new_type(id: &str, name: &str, kind: &str, content: &str) -> Record {
+        let [id, name, kind, content] = [id, name, kind, content].map(str::to_owned);
+        Record { id, name, kind, content, ttl: 1, ..Record::default() }
     }
 
     /// The same for data in parts.
