@@ -224,8 +224,15 @@ pub async fn import(app: &App, caller: &Caller, id: i64, text: &str) -> Result<W
 fn passed_over(apex: &Name, set: &RRset) -> Option<&'static str> {
     match set.rtype {
         _ if !set.name.is_within(apex) => Some("not in this zone"),
-        RecordType::SOA => Some("the zone's server makes it"),
         RecordType::NS if set.name == *apex => Some("the zone's name servers stay as they are"),
+        rtype => made_by_its_server(rtype),
+    }
+}
+
+/// Why records of this type are nobody's to write.
+pub(super) fn made_by_its_server(rtype: RecordType) -> Option<&'static str> {
+    match rtype {
+        RecordType::SOA => Some("the zone's server makes it"),
         rtype if rtype.is_dnssec_made() || rtype == RecordType::DNSKEY => Some("a signer makes it"),
         _ => None,
     }

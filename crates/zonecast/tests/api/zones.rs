@@ -1,6 +1,6 @@
 //! Zones and connections: secrets stay inside, zones stay where they are.
 
-use crate::Site;
+use crate::{Reply, Site};
 use serde_json::json;
 
 fn powerdns(port: u16, key: &str) -> serde_json::Value {
@@ -104,6 +104,31 @@ async fn an_embedded_zone_is_exported_imported_and_shown() {
         (&explain.data()["matched"], &explain.data()["claims"][0]["value"]),
         (&json!(true), &json!("192.0.2.25"))
     );
+}
+
+/// Nothing enters without being counted: a domain says what of its zone file it did not take, in the
+/// preview and for as long as those records are its records.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_domain_leaves_out_of_a_zone_file_is_told() {
+    let site = Site::open().await;
+    let signed = "@ SOA ns1 host 1 2 3 4 5\n@ NS ns1.example.net.\nwww A 192.0.2.80\n\
+                  @ DNSKEY 257 3 13 AAAA\n@ NSEC www A NS\nwww NSEC @ A\n";
+    let told =
+        ["1 SOA, the zone's server makes it", "2 NSEC, a signer makes it", "1 DNSKEY, a signer makes it"]
+            .map(|line| json!(format!("left out of the zone file: {line}")));
+    let body = json!({"name": "signed.example.com", "zone_file": signed});
+    let dry = site.post("domains?dry_run=true", body.clone()).await;
+    let planned = dry.data()["left_out"].as_array().unwrap().iter().map(|line| line["message"].clone());
+    assert_eq!(planned.collect::<Vec<_>>(), told, "{}", dry.text);
+    let made = site.post("domains", body).await;
+    let path = format!("domains/{}", made.data()["id"]);
+    let messages = |reply: &Reply| reply.data()["messages"].as_array().unwrap()[..3].to_vec();
+    assert_eq!(messages(&made), told, "{}", made.text);
+    assert_eq!(made.data()["record_set"].as_array().unwrap().len(), 2, "{}", made.text);
+    let changed = site.call("PATCH", &path, Some(json!({"zone_file": signed}))).await;
+    assert_eq!(messages(&changed), told, "{}", changed.text);
+    let plain = site.call("PATCH", &path, Some(json!({"zone_file": "www A 192.0.2.80\n"}))).await;
+    assert!(!plain.text.contains("left out"), "{}", plain.text);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -2,12 +2,16 @@
 
 use super::claims::IN_PARENT;
 use super::template;
+use crate::problem::FieldProblem;
+use crate::service::dry_run;
 use crate::service::forms::texts;
 use crate::service::input::{Errors, Field, Form, kind};
 use crate::service::whole_names::wrong_value;
+use crate::service::zone_file::made_by_its_server;
 use crate::settings::Managed;
 use crate::settings::{DomainOptions, SoaWish};
 use serde_json::{Map, Value};
+use std::collections::BTreeMap;
 use std::net::IpAddr;
 use zonecast_core::host::parse_address;
 use zonecast_core::{Name, RRset, RecordData, RecordType, Ttl};
@@ -48,6 +52,8 @@ pub(super) struct DomainForm {
     managed: Field<Managed>,
     manage_ns_soa: Field<bool>,
     soa: Field<SoaWish>,
+    /// What of a zone file is no record of the domain.
+    left_out: Vec<String>,
 }
 
 impl DomainForm {
@@ -84,9 +90,11 @@ impl DomainForm {
                 Field::Absent => Field::Absent,
             },
             name,
+            left_out: Vec::new(),
         };
-        if let Some(file) = zone_file(&mut form, apex.as_ref(), errors) {
-            read.records = Field::Is(file);
+        if let Some((records, left_out)) = zone_file(&mut form, apex.as_ref(), errors) {
+            read.records = Field::Is(records);
+            read.left_out = left_out;
         }
         form.ignore(SHOWN);
         form.finish(errors);
@@ -129,7 +137,7 @@ impl DomainForm {
         self.ttl.over(&mut row.ttl);
         let mut options = DomainOptions::of(row);
         if self.records.is_given() {
-            options.messages.clear();
+            options.messages = self.left_out;
         }
         self.records.over_default(&mut row.records);
         self.create_at.over_default(&mut options.create_at);
@@ -322,22 +330,33 @@ pub(super) fn add(sets: &mut Vec<DomainSet>, new: DomainSet) -> Result<(), Strin
     Ok(())
 }
 
-/// The records of a zone file, in the place of `records`.
-fn zone_file(form: &mut Form<'_>, apex: Option<&Name>, errors: &mut Errors) -> Option<Vec<DomainSet>> {
+/// The records of a zone file, in the place of `records`, and what is left out, counted by type: a
+/// signed zone has as many signatures as sets.
+fn zone_file(
+    form: &mut Form<'_>,
+    apex: Option<&Name>,
+    errors: &mut Errors,
+) -> Option<(Vec<DomainSet>, Vec<String>)> {
     let Field::Is(text) = form.text("zone_file", errors) else { return None };
     let apex = apex?;
     match parse_zonefile(text, apex, Ttl::DEFAULT) {
         Ok(sets) => {
-            let ours = sets.into_iter().filter(|set: &RRset| {
-                set.name.is_within(apex) && set.rtype != RecordType::SOA && !set.rtype.is_dnssec_made()
-            });
-            let set = |set: RRset| DomainSet {
-                name: set.name,
-                rtype: set.rtype,
-                ttl: Some(set.ttl),
-                values: set.values,
-            };
-            Some(ours.map(set).collect())
+            let (mut ours, mut left_out) = (Vec::new(), BTreeMap::new());
+            for RRset { name, rtype, ttl, values } in sets {
+                match made_by_its_server(rtype) {
+                    Some(reason) => left_out.entry(rtype).or_insert((0, reason)).0 += values.len(),
+                    None => ours.push(DomainSet { name, rtype, ttl: Some(ttl), values }),
+                }
+            }
+            let line =
+                |(rtype, (count, reason))| format!("left out of the zone file: {count} {rtype}, {reason}");
+            let left_out: Vec<String> = left_out.into_iter().map(line).collect();
+            dry_run::leave_out(
+                left_out
+                    .iter()
+                    .map(|line| FieldProblem { field: "/zone_file".to_owned(), message: line.clone() }),
+            );
+            Some((ours, left_out))
         }
         Err(wrong) => {
             wrong.iter().take(100).for_each(|error| errors.add("/zone_file", error.to_string()));
