@@ -20,6 +20,8 @@ pub struct Capabilities {
     pub atomic_batch: bool,
     /// How a write is protected against a foreign write between read and write.
     pub guard: Guard,
+    /// How an answer of the service shows that nothing is left out of it.
+    pub whole: Whole,
     /// After our own write, how long its answers may still be old.
     pub settle_seconds: u32,
     /// Writes in flight at one connection.
@@ -47,6 +49,18 @@ pub enum Guard {
     Values,
 }
 
+/// What tells an answer with nothing in it from a read that failed without saying so.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Whole {
+    /// Every zone's apex stands in its listings: an answer without it is torn.
+    Apex,
+    /// The answer says how much it is, or comes in one piece, and the adapter refuses less.
+    Counted,
+    /// Nothing does: only that the answer stays the same.
+    Nothing,
+}
+
 impl Capabilities {
     /// A service without limits of its own; adapters narrow it down.
     pub fn unlimited() -> Capabilities {
@@ -58,6 +72,7 @@ impl Capabilities {
             batch_changes_max: 5_000,
             atomic_batch: true,
             guard: Guard::CompareAndSet,
+            whole: Whole::Apex,
             settle_seconds: 0,
             write_concurrency: 1,
             calls_per_second: None,

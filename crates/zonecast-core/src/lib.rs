@@ -28,7 +28,7 @@ pub mod states;
 pub mod zone;
 
 pub use budget::{Budget, Errand};
-pub use capability::{Capabilities, Guard};
+pub use capability::{Capabilities, Guard, Whole};
 pub use claim::{Claim, Owner, OwnerKind};
 pub use classless::{claim_name, place, suggested_network};
 pub use derive::{DerivedClaim, claims_of};

@@ -35,7 +35,7 @@ use std::collections::HashMap;
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use wire::{Envelope, Record, Refused, ZoneInfo};
-use zonecast_core::{Capabilities, Change, Guard, Name, Observed, RecordType};
+use zonecast_core::{Capabilities, Change, Guard, Name, Observed, RecordType, Whole};
 
 /// Records asked for in one page; the API takes up to 5,000, an answer here has its bound.
 const PAGE: usize = 1_000;
@@ -422,6 +422,7 @@ pub fn capabilities() -> Capabilities {
         batch_changes_max: 200,
         atomic_batch: true,
         guard: Guard::Values,
+        whole: Whole::Counted,
         settle_seconds: 15,
         write_concurrency: 1,
         calls_per_second: Some(4.0),

@@ -28,7 +28,7 @@ use secrecy::ExposeSecret;
 use serde::Deserialize;
 use serde_json::json;
 use std::sync::Arc;
-use zonecast_core::{Capabilities, Change, Guard, Name, Observed, ObservedRRset, RecordType};
+use zonecast_core::{Capabilities, Change, Guard, Name, Observed, ObservedRRset, RecordType, Whole};
 
 /// Up to this many names are read one by one; above, the whole zone is (50 reads a minute are allowed).
 const NARROW_MAX: usize = 4;
@@ -331,6 +331,7 @@ pub fn capabilities(minimum_ttl: u32) -> Capabilities {
         batch_changes_max: 500,
         atomic_batch: true,
         guard: Guard::None,
+        whole: Whole::Counted,
         settle_seconds: 60,
         write_concurrency: 1,
         calls_per_second: Some(0.25),

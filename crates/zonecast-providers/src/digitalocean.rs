@@ -27,7 +27,9 @@ use secrecy::ExposeSecret;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use std::sync::Arc;
-use zonecast_core::{Capabilities, Change, Guard, Name, Observed, ObservedRRset, RecordData, RecordType};
+use zonecast_core::{
+    Capabilities, Change, Guard, Name, Observed, ObservedRRset, RecordData, RecordType, Whole,
+};
 
 /// Records in one page; more are not given.
 const PAGE: usize = 200;
@@ -255,6 +257,7 @@ pub fn capabilities() -> Capabilities {
         batch_changes_max: 50,
         atomic_batch: false,
         guard: Guard::Values,
+        whole: Whole::Counted,
         settle_seconds: 30,
         write_concurrency: 1,
         calls_per_second: Some(1.3),

@@ -27,7 +27,7 @@ use secrecy::ExposeSecret;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use std::sync::Arc;
-use zonecast_core::{Capabilities, Change, Guard, Name, Observed, ObservedRRset, RecordType, Ttl};
+use zonecast_core::{Capabilities, Change, Guard, Name, Observed, ObservedRRset, RecordType, Ttl, Whole};
 
 /// Sets in one page.
 const PAGE: usize = 500;
@@ -339,6 +339,7 @@ pub fn capabilities() -> Capabilities {
         batch_changes_max: 50,
         atomic_batch: false,
         guard: Guard::None,
+        whole: Whole::Counted,
         settle_seconds: 60,
         write_concurrency: 1,
         calls_per_second: Some(4.0),

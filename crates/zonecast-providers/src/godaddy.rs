@@ -32,7 +32,9 @@ use serde_json::{Value, json};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
-use zonecast_core::{Capabilities, Change, Guard, Name, Observed, ObservedRRset, RecordData, RecordType};
+use zonecast_core::{
+    Capabilities, Change, Guard, Name, Observed, ObservedRRset, RecordData, RecordType, Whole,
+};
 
 const ACCOUNT_RULE: &str = ": the key is right, but GoDaddy opens its DNS API only to accounts with 10 domains or more, or with a plan that includes it (Discount Domain Club - Domain Pro); the account does not qualify, or the key is not its own. Move the zone's DNS to another provider, or ask GoDaddy";
 
@@ -429,6 +431,7 @@ pub fn capabilities() -> Capabilities {
         batch_changes_max: 25,
         atomic_batch: false,
         guard: Guard::None,
+        whole: Whole::Nothing,
         settle_seconds: 60,
         write_concurrency: 1,
         calls_per_second: Some(1.0),

@@ -29,7 +29,9 @@ use serde_json::{Value, json};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use wire::{Listing, Started, ZoneAnswer, ZoneInfo, record_of, words};
-use zonecast_core::{Capabilities, Change, Guard, Name, Observed, ObservedRRset, RecordData, RecordType};
+use zonecast_core::{
+    Capabilities, Change, Guard, Name, Observed, ObservedRRset, RecordData, RecordType, Whole,
+};
 
 /// RRsets in one page; more are not given.
 const PAGE: usize = 100;
@@ -389,6 +391,7 @@ pub fn capabilities() -> Capabilities {
         batch_changes_max: 50,
         atomic_batch: false,
         guard: Guard::None,
+        whole: Whole::Apex,
         settle_seconds: 30,
         write_concurrency: 1,
         calls_per_second: Some(1.0),

@@ -24,6 +24,8 @@ pub enum Mood {
     Down,
     /// Reads work; a write is carried out and its answer lost.
     AnswerLost,
+    /// Reads work; a write has no answer and is carried out when the test says so ([`Memory::land`]).
+    LandsLate,
     /// It works, after this long. A call that would end after its deadline has no outcome.
     Slow(Duration),
     /// It says that every zone is empty. Writes work.
@@ -45,6 +47,8 @@ struct State {
     /// Moods for the next calls, before `mood` counts again.
     next: Vec<Mood>,
     calls: Vec<&'static str>,
+    /// Writes that were taken and are not carried out yet.
+    late: Vec<(ZoneRef, Observed, Vec<Change>)>,
     /// How many requests more than one each call takes.
     more_requests: u64,
 }
@@ -136,6 +140,13 @@ impl Memory {
         self.lock().more_requests = requests.saturating_sub(1);
     }
 
+    /// Carries out the writes that were held back; gives how many there were.
+    pub fn land(&self) -> usize {
+        let late = std::mem::take(&mut self.lock().late);
+        late.iter().for_each(|(zone, seen, changes)| drop(self.carry_out(zone, seen, changes)));
+        late.len()
+    }
+
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -219,11 +230,14 @@ impl Provider for Memory {
             let words = format!("memory refuses to write: {}", class.as_str());
             return all(Outcome::Failed(ProviderError::new(class, words)));
         }
+        let lost = ProviderError::new(ErrorClass::Transient, "memory's answer was lost");
+        if mood == Mood::LandsLate {
+            self.lock().late.push((zone.clone(), seen.clone(), changes.to_vec()));
+            return all(Outcome::Unknown(lost));
+        }
         let outcomes = self.carry_out(zone, seen, changes);
         match mood {
-            Mood::AnswerLost => {
-                all(Outcome::Unknown(ProviderError::new(ErrorClass::Transient, "memory's answer was lost")))
-            }
+            Mood::AnswerLost => all(Outcome::Unknown(lost)),
             _ => outcomes,
         }
     }

@@ -32,7 +32,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::{SystemTime, UNIX_EPOCH};
 use tokio::sync::OnceCell;
-use zonecast_core::{Capabilities, Change, Guard, Name, Observed, ObservedRRset, RecordData, RecordType};
+use zonecast_core::{
+    Capabilities, Change, Guard, Name, Observed, ObservedRRset, RecordData, RecordType, Whole,
+};
 
 /// Up to this many names are read one by one.
 const NARROW_MAX: usize = 100;
@@ -406,6 +408,7 @@ pub fn capabilities() -> Capabilities {
         batch_changes_max: 50,
         atomic_batch: false,
         guard: Guard::Values,
+        whole: Whole::Counted,
         settle_seconds: 60,
         write_concurrency: 1,
         calls_per_second: Some(4.0),

@@ -13,8 +13,8 @@ macro_rules! story {
         reverse_zones_and_empty_non_terminals,
         many_types, five_hundred_values, every_change_twice, gone_and_made_again,
         one_bad_among_a_hundred, more_than_one_batch, half_a_listing_is_none,
-        one_odd_record_hides_itself_alone, a_foreign_write_in_between, answer_lost,
-        failures_are_told_apart,
+        one_odd_record_hides_itself_alone, a_foreign_write_in_between,
+        nothing_is_there_any_more, answer_lost, failures_are_told_apart,
     );)* };
     (@ $provider:ident, $stage:expr, $($chapter:ident,)*) => {
         mod $provider {

@@ -266,7 +266,7 @@ async fn results(store: &Store, zone_id: i64, dirty: &[DirtyName]) -> Result<Vec
             planned: dirty.wanted,
             done: true,
             retry_at: None,
-            read: true,
+            on_its_way: Vec::new(),
             keys,
             ok: true,
             job_id: dirty.job_id,

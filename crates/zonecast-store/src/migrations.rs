@@ -39,6 +39,12 @@ const STEPS: &[(i64, &str, &str, &str)] = &[
         include_str!("../migrations/postgres/0005_waits.sql"),
     ),
     (
+        6,
+        "late",
+        include_str!("../migrations/sqlite/0006_late.sql"),
+        include_str!("../migrations/postgres/0006_late.sql"),
+    ),
+    (
         7,
         "whose",
         include_str!("../migrations/sqlite/0007_whose.sql"),

@@ -10,8 +10,8 @@ macro_rules! rooms {
 }
 
 rooms! {
-    plain: audit claims connections dirty domains drift embedded guard hosts idempotency jobs keys lease meta open pools
-        raise reap records results stamp stats verify waits zones;
+    plain: audit claims connections dirty domains drift embedded guard hosts idempotency intents jobs keys lease
+        meta open pools raise reap records results stamp stats verify waits zones;
     bulk: audit claims dirty domains drift embedded guard hosts intents jobs keys owners owners_diff raise reap records results
         verify;
 }

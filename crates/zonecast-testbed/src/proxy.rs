@@ -7,11 +7,12 @@
 use crate::process::free_port;
 use crate::proxy_wire::serve_connection;
 use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 use tokio::net::{TcpListener, TcpSocket};
-use tokio::sync::{oneshot, watch};
+use tokio::sync::{Notify, oneshot, watch};
 
 /// What happens to a connection or a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -24,6 +25,8 @@ pub enum Fault {
     Refuse,
     /// It is taken and never answered, and never passed on.
     Hang,
+    /// It is taken and passed on when the proxy lets go of it (`release`), whoever still waits by then.
+    Hold,
     /// It is passed on; the answer ends after this many bytes.
     CutAfter(usize),
     /// It is passed on and carried out; the answer is thrown away and the connection reset.
@@ -114,12 +117,26 @@ pub(crate) struct State {
 pub(crate) struct Shared {
     pub(crate) upstream: SocketAddr,
     pub(crate) fault: watch::Receiver<Fault>,
+    released: Notify,
+    held: AtomicUsize,
     state: Mutex<State>,
 }
 
 impl Shared {
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+    }
+
+    /// Waits until what is held may go on.
+    pub(crate) async fn hold(&self) {
+        let released = self.released.notified();
+        self.held.fetch_add(1, Ordering::SeqCst);
+        released.await;
+    }
+
+    /// What was held was carried out.
+    pub(crate) fn landed(&self) {
+        self.held.fetch_sub(1, Ordering::SeqCst);
     }
 
     /// Counts a connection that said something.
@@ -161,7 +178,13 @@ impl FaultProxy {
     /// Starts a proxy before `upstream` that passes everything on.
     pub fn start(upstream: SocketAddr) -> FaultProxy {
         let (fault, watched) = watch::channel(Fault::Pass);
-        let shared = Arc::new(Shared { upstream, fault: watched, state: Mutex::default() });
+        let shared = Arc::new(Shared {
+            upstream,
+            fault: watched,
+            released: Notify::new(),
+            held: AtomicUsize::new(0),
+            state: Mutex::default(),
+        });
         let (end, ended) = oneshot::channel();
         let (ready, listening) = std::sync::mpsc::channel();
         let inner = shared.clone();
@@ -222,6 +245,19 @@ impl FaultProxy {
         let (times, fault) = (usize::MAX, Fault::Answer(answer));
         let rule = Rule { method, path_part, body_part: words.to_owned(), times, fault };
         self.shared.state().rules.push(rule);
+    }
+
+    /// How many requests are held.
+    pub fn held(&self) -> usize {
+        self.shared.held.load(Ordering::SeqCst)
+    }
+
+    /// Lets what is held go on; returns when it was carried out.
+    pub fn release(&self) {
+        self.shared.released.notify_waiters();
+        crate::process::until("what was held to be carried out", Duration::from_secs(10), || {
+            self.held() == 0
+        });
     }
 
     /// Forgets all rules and all requests, and passes everything on.

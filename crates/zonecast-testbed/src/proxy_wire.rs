@@ -44,6 +44,12 @@ async fn serve_http(mut client: TcpStream, start: Vec<u8>, shared: &Shared) -> R
         Fault::Pass => forward(client, &head, &body, shared, usize::MAX).await,
         Fault::CutAfter(bytes) => forward(client, &head, &body, shared, bytes).await,
         Fault::LoseAnswer => forward(client, &head, &body, shared, 0).await,
+        Fault::Hold => {
+            shared.hold().await;
+            let forwarded = forward(client, &head, &body, shared, usize::MAX).await;
+            shared.landed();
+            forwarded
+        }
         Fault::Delay(time) => {
             tokio::time::sleep(time).await;
             forward(client, &head, &body, shared, usize::MAX).await
@@ -129,7 +135,7 @@ async fn answer(client: &mut TcpStream, canned: &Canned) -> Result<()> {
 async fn serve_bytes(client: TcpStream, start: Vec<u8>, shared: &Shared) -> Result<()> {
     let fault = shared.fault.borrow().clone();
     let limit = match fault {
-        Fault::Hang => {
+        Fault::Hang | Fault::Hold => {
             let mut client = client;
             return wait_for_the_end(&mut client).await;
         }

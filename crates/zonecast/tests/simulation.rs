@@ -169,11 +169,20 @@ fn simulate(seed: u64) {
                 life.crash();
                 life = Life::begin(folder.path(), &providers);
             }
-            10 => life.app.store.shift_clock(dice.below(60_000) as i64),
+            10 => {
+                // Nothing stays on its way for minutes.
+                for provider in &providers {
+                    provider.land();
+                }
+                life.app.store.shift_clock(dice.below(60_000) as i64);
+            }
             _ => std::thread::park_timeout(Duration::from_micros(dice.below(3_000) as u64)),
         }
     }
-    providers.iter().for_each(|provider| provider.set_mood(Mood::Well));
+    for provider in &providers {
+        provider.set_mood(Mood::Well);
+        provider.land();
+    }
     settle(&life.app, &life.runtime, &wishes, &foreign, &providers, seed);
     life.crash();
 }
@@ -214,13 +223,14 @@ fn remove(life: &Life, wishes: &mut Wishes, dice: &mut Dice) {
 }
 
 fn mood(dice: &mut Dice) -> Mood {
-    match dice.below(7) {
+    match dice.below(8) {
         0 => Mood::Down,
         1 => Mood::AnswerLost,
         2 => Mood::Slow(Duration::from_millis(dice.below(5) as u64)),
         3 => Mood::LyingEmpty,
         4 => Mood::Refusing(ErrorClass::RateLimited { retry_after: Some(Duration::from_secs(30)) }),
         5 => Mood::Refusing(ErrorClass::Unauthorized),
+        6 => Mood::LandsLate,
         _ => Mood::Well,
     }
 }

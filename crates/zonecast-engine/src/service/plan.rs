@@ -7,6 +7,7 @@ use crate::catalog::{View, ZoneEntry};
 use crate::problem::{FieldProblem, Problem};
 use crate::sync::look::{self, Eyes, Work};
 use crate::sync::make_zone;
+use crate::sync::reading::{self, Answer};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -222,13 +223,13 @@ async fn of_names(
     if names.is_empty() {
         return Ok(plan);
     }
-    let (store, ttl) = (&app.store, app.config.orchestrator.dns.ttl);
-    let eyes = Eyes { store, view, zone, ttl, supposed: asked.supposed };
+    let (store, config) = (&app.store, &app.config);
+    let eyes = Eyes { store, view, zone, config, now: store.now().await?, supposed: asked.supposed };
     let dirty = raised(store.dirty_at(zone.row.id, names).await?, names, asked.how.as_ref());
     let mut work = look::load(&eyes, dirty).await?;
-    match seen(app, &eyes, &work).await {
+    match seen(&eyes, &work).await {
         Ok(observed) => {
-            let (plans, _) = look::plan(&eyes, &mut work, &observed, store.now().await?).await?;
+            let (plans, _) = look::plan(&eyes, &mut work, &observed).await?;
             look::name_owners(&eyes, &mut work, |_| true).await?;
             show(&mut plan, &work, &plans);
         }
@@ -249,16 +250,16 @@ fn raised(due: Vec<DirtyName>, names: &[Name], how: Option<&Raise>) -> Vec<Dirty
 
 /// What stands at the names, read as the pass reads it; in a zone that the pass would make, what it
 /// then finds.
-async fn seen(app: &App, eyes: &Eyes<'_>, work: &Work) -> Result<Observed, String> {
+async fn seen(eyes: &Eyes<'_>, work: &Work) -> Result<Observed, String> {
     let zone = eyes.zone;
     let provider = look::provider(zone).map_err(|error| error.to_string())?;
     let place = || zone.reference(Instant::now() + PATIENCE);
-    let reading = look::read(provider.as_ref(), &zone.row.name, work, place(), async || Ok(place()));
+    let reading = reading::read(eyes, provider.as_ref(), work, place(), async || Ok(place()));
     match tokio::time::timeout(PATIENCE, reading).await {
-        Ok(Ok(Err(error))) if make_zone::is_missing(zone, &error) => {
-            Ok(make_zone::made_with(eyes, &app.config))
-        }
-        Ok(Ok(read)) => read.map_err(|error| error.to_string()),
+        Ok(Ok(Err(error))) if make_zone::is_missing(zone, &error) => Ok(make_zone::made_with(eyes)),
+        Ok(Ok(Ok(Answer::Plain(observed) | Answer::Proven(observed)))) => Ok(observed),
+        Ok(Ok(Ok(Answer::Doubtful { confirmed, .. }))) => Err(reading::doubt(zone, confirmed)),
+        Ok(Ok(Err(error))) => Err(error.to_string()),
         Ok(Err(error)) => Err(error.to_string()),
         Err(_) => Err(format!("no answer within {} seconds", PATIENCE.as_secs())),
     }

@@ -86,7 +86,7 @@ async fn compare(inner: &Arc<Inner>, zone: &ZoneEntry, now: i64) -> Result<(), S
         }
     };
     let owned = inner.store.owned_values(zone.row.id).await? as usize;
-    if implausibly_empty(owned, observed.rrsets.len()) {
+    if implausibly_empty(owned, observed.rrsets.len()) && inner.doubts.left(zone.row.id, now).is_some() {
         tracing::warn!(zone = %zone.row.name, owned, "the listing is empty: taken for a failed read");
         return look_again(inner, zone, now, FAILED_LISTING_MILLIS).await;
     }

@@ -13,13 +13,6 @@ use zonecast_core::Errand;
 use zonecast_providers::ZoneRef;
 use zonecast_store::{Lease, StoreError};
 
-/// A lease this process has, and until when the writes of its last holder may still arrive.
-#[derive(Clone)]
-pub(super) struct Held {
-    pub lease: Lease,
-    pub doubt_until: Option<i64>,
-}
-
 /// While a turn in the budget is waited for, the lease is looked at this often.
 const LONGEST_NAP: Duration = Duration::from_secs(5);
 
@@ -33,9 +26,6 @@ pub(super) struct Turn {
     pub lease: Lease,
     /// Which share of the budget pays for it.
     pub errand: Errand,
-    /// Names done before this instant (database clock) are looked at once more then: the lease was
-    /// taken from a process that may have had a write on its way.
-    pub doubt_until: Option<i64>,
 }
 
 impl Turn {
@@ -95,7 +85,7 @@ pub(super) async fn work(inner: Arc<Inner>, group: String) {
 }
 
 async fn work_off(inner: &Arc<Inner>, group: &str) -> Result<(), StoreError> {
-    let Some(Held { mut lease, doubt_until }) = take_lease(inner, group).await? else {
+    let Some(mut lease) = take_lease(inner, group).await? else {
         inner.pause(Duration::from_millis(inner.config.engine.poll_millis)).await;
         return Ok(());
     };
@@ -116,8 +106,7 @@ async fn work_off(inner: &Arc<Inner>, group: &str) -> Result<(), StoreError> {
             inner.catalog.reload().await?;
             continue;
         };
-        let doubt_until = doubt_until.filter(|until| *until > now);
-        let mut turn = Turn { inner: inner.clone(), zone, lease, errand: Errand::Wish, doubt_until };
+        let mut turn = Turn { inner: inner.clone(), zone, lease, errand: Errand::Wish };
         let trouble = pass::run(&mut turn, now).await?;
         inner.signal_ended();
         if let Some(trouble) = trouble {
@@ -130,13 +119,13 @@ async fn work_off(inner: &Arc<Inner>, group: &str) -> Result<(), StoreError> {
 }
 
 /// The group's lease: the one this process has, else a new one; `None` where somebody else has it.
-pub(super) async fn take_lease(inner: &Arc<Inner>, group: &str) -> Result<Option<Held>, StoreError> {
+pub(super) async fn take_lease(inner: &Arc<Inner>, group: &str) -> Result<Option<Lease>, StoreError> {
     let now = inner.store.now().await?;
     let held = lock(&inner.leases).get(group).cloned();
-    if let Some(held) = held.filter(|held| held.lease.expires_at > now) {
+    if let Some(held) = held.filter(|held| held.expires_at > now) {
         // Nobody can have it but us, so it is renewed; waiting for its end would cost up to a call's time.
-        match keep_lease(inner, held.lease, now).await {
-            Ok(lease) => return Ok(Some(Held { lease, doubt_until: held.doubt_until })),
+        match keep_lease(inner, held, now).await {
+            Ok(lease) => return Ok(Some(lease)),
             Err(StoreError::Fenced { .. }) => drop(lock(&inner.leases).remove(group)),
             Err(error) => return Err(error),
         }
@@ -148,10 +137,8 @@ pub(super) async fn take_lease(inner: &Arc<Inner>, group: &str) -> Result<Option
         lease = inner.store.acquire_lease(group, me, time).await?;
     }
     let Some(lease) = lease else { return Ok(None) };
-    let doubt_until = lease.taken_over.then_some(now + call_millis(inner));
-    let held = Held { lease, doubt_until };
-    lock(&inner.leases).insert(group.to_owned(), held.clone());
-    Ok(Some(held))
+    lock(&inner.leases).insert(group.to_owned(), lease.clone());
+    Ok(Some(lease))
 }
 
 /// Ends the lease of a holder that is certainly gone; tells whether there was one.
@@ -176,7 +163,7 @@ async fn keep_lease(inner: &Arc<Inner>, mut lease: Lease, now: i64) -> Result<Le
         return Err(fenced(&lease));
     }
     if let Some(held) = lock(&inner.leases).get_mut(&lease.budget_group) {
-        held.lease = lease.clone();
+        *held = lease.clone();
     }
     Ok(lease)
 }
@@ -185,6 +172,7 @@ fn fenced(lease: &Lease) -> StoreError {
     StoreError::Fenced { budget_group: lease.budget_group.clone() }
 }
 
-fn call_millis(inner: &Inner) -> i64 {
+/// The longest a provider call takes.
+pub(super) fn call_millis(inner: &Inner) -> i64 {
     inner.config.engine.call_seconds as i64 * 1000
 }

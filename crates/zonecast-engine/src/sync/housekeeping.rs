@@ -1,6 +1,6 @@
 //! What nobody waits for: sealing the audit, dropping old job logs, forgetting old answers.
 
-use super::Inner;
+use super::{Inner, late};
 use std::sync::Arc;
 use std::time::Duration;
 use zonecast_store::{JobRow, StoreError};
@@ -18,6 +18,11 @@ pub(super) async fn run(inner: Arc<Inner>) {
         if let Err(error) = inner.store.seal(SEAL).await {
             tracing::warn!(%error, "the audit could not be sealed; it is tried again");
         }
+        match inner.store.raise_looks().await {
+            Ok(0) => {}
+            Ok(_) => inner.work.notify_one(),
+            Err(error) => tracing::warn!(%error, "late writes could not be looked for; it is tried again"),
+        }
         if rounds.is_multiple_of(3_600)
             && let Err(error) = prune(&inner).await
         {
@@ -32,6 +37,7 @@ async fn prune(inner: &Inner) -> Result<(), StoreError> {
     let now = inner.store.now().await?;
     while inner.store.prune_jobs(now - LOG_MILLIS, 1_000).await? == 1_000 {}
     inner.store.forget_answers(now - DAY_MILLIS).await?;
+    inner.store.forget_intents(now - late::KEPT_MILLIS).await?;
     inner.store.reap().await?;
     Ok(())
 }

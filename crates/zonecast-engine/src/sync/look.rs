@@ -8,6 +8,7 @@
 use super::desired::{self, Wanted};
 use super::make_zone;
 use crate::catalog::{View, ZoneEntry};
+use crate::config::Config;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 use zonecast_core::guard::{Brake, WINDOW_SECONDS, derived_removals};
@@ -17,7 +18,7 @@ use zonecast_core::plan::{
 use zonecast_core::{
     Claim, ClaimVerdict, Cuts, KeyState, Name, Observed, Owner, OwnerKind, RRset, RecordData, RecordType, Ttl,
 };
-use zonecast_providers::{ErrorClass, Provider, ProviderError, ZoneRef};
+use zonecast_providers::{ErrorClass, Provider, ProviderError};
 use zonecast_store::{DirtyName, Intent, KeyRow, OwnerRow, OwnerWrite, Store, StoreError};
 
 /// Derived removals are counted over this long.
@@ -28,8 +29,9 @@ pub(crate) struct Eyes<'a> {
     pub store: &'a Store,
     pub view: &'a View,
     pub zone: &'a ZoneEntry,
-    /// The configured TTL.
-    pub ttl: Ttl,
+    pub config: &'a Config,
+    /// When, by the store's clock.
+    pub now: i64,
     /// Writes that are taken as stored; none in a pass.
     pub supposed: &'a [OwnerWrite],
 }
@@ -94,15 +96,19 @@ impl Work {
 
 /// Reads what is wanted and what is known of the names.
 pub(crate) async fn load(eyes: &Eyes<'_>, dirty: Vec<DirtyName>) -> Result<Work, StoreError> {
-    let Eyes { store, view, zone, ttl, supposed } = eyes;
+    let Eyes { store, view, zone, config, now, supposed } = eyes;
     let names: Vec<Name> = dirty.iter().map(|dirty| dirty.name.clone()).collect();
-    let wanted = desired::desired_with(store, view, zone, &names, *ttl, supposed).await?;
+    let wanted =
+        desired::desired_with(store, view, zone, &names, config.orchestrator.dns.ttl, supposed).await?;
     let mut known: HashMap<Name, Vec<KeyRow>> = HashMap::new();
     for key in store.keys_at(zone.row.id, &names).await? {
         known.entry(key.name.clone()).or_default().push(key);
     }
     let mut on_its_way: HashMap<Name, Vec<Intent>> = HashMap::new();
-    for intent in store.intents_at(zone.row.id, &names).await? {
+    for mut intent in store.intents_at(zone.row.id, &names).await? {
+        if intent.sent_at == Intent::UNDER_WAY {
+            intent.sent_at = *now;
+        }
         on_its_way.entry(intent.name.clone()).or_default().push(intent);
     }
     let mut work = Work { dirty, wanted, known, on_its_way, owners: HashMap::new() };
@@ -174,52 +180,11 @@ pub(crate) fn provider(zone: &ZoneEntry) -> Result<Arc<dyn Provider>, ProviderEr
     zone.connection.provider.as_ref().map(Arc::clone).map_err(unfit)
 }
 
-/// What stands at the names now. An answer with nothing at all, where something of ours should be, is
-/// believed only if the zone's apex, which every zone has, is there in the same answer. `place` is good
-/// for one call; `again` gives the next.
-pub(crate) async fn read(
-    provider: &dyn Provider,
-    apex: &Name,
-    work: &Work,
-    place: ZoneRef,
-    again: impl AsyncFnOnce() -> Result<ZoneRef, StoreError>,
-) -> Result<Result<Observed, ProviderError>, StoreError> {
-    let names = work.places(apex);
-    let observed = match provider.read(&place, &names).await {
-        Ok(observed) => observed,
-        Err(error) => return Ok(Err(error)),
-    };
-    let known = work.known.values().flatten().map(|key| key.applied.len());
-    let on_its_way = work.on_its_way.values().flatten().map(|intent| intent.values.len());
-    let owned: usize = known.chain(on_its_way).sum();
-    if owned == 0 || !observed.rrsets.is_empty() {
-        return Ok(Ok(observed));
-    }
-    // Asked again together with the apex: a service that lied the first time and recovered since must
-    // not have its first answer believed for the sake of the second.
-    let with_apex: Vec<Name> = names.iter().filter(|name| *name != apex).chain([apex]).cloned().collect();
-    let place = again().await?;
-    Ok(match provider.read(&place, &with_apex).await {
-        Ok(mut again) if again.rrsets.iter().any(|set| set.name == *apex) => {
-            again.rrsets.retain(|set| set.name != *apex || names.contains(apex));
-            Ok(again)
-        }
-        Ok(_) => Err(ProviderError::new(
-            ErrorClass::Transient,
-            format!(
-                "{apex} shows nothing at all where {owned} values of ours should be: taken for a failed read"
-            ),
-        )),
-        Err(error) => Err(error),
-    })
-}
-
 /// What is to be done at each of the names, in their order, and whether what would go is held.
 pub(crate) async fn plan(
     eyes: &Eyes<'_>,
     work: &mut Work,
     observed: &Observed,
-    now: i64,
 ) -> Result<(Vec<NamePlan>, Brake), StoreError> {
     let zone = eyes.zone;
     let cuts = cuts(zone, work, observed);
@@ -231,7 +196,7 @@ pub(crate) async fn plan(
         (0..work.dirty.len()).map(|index| at(work, index, Hold::Nothing)).collect();
     let lost = work.dirty.iter().zip(&plans).filter(|(dirty, _)| derived(dirty));
     let lost: usize = lost.map(|(_, plan)| plan.removals()).sum();
-    let brake = brake(eyes, lost, now).await?;
+    let brake = brake(eyes, lost).await?;
     if brake != Brake::Allowed {
         for index in (0..plans.len()).filter(|index| derived(&work.dirty[*index])) {
             plans[index] = at(work, index, Hold::All);
@@ -247,13 +212,13 @@ pub(crate) async fn plan(
 }
 
 /// Whether this many more derived removals wait for approval.
-async fn brake(eyes: &Eyes<'_>, lost: usize, now: i64) -> Result<Brake, StoreError> {
+async fn brake(eyes: &Eyes<'_>, lost: usize) -> Result<Brake, StoreError> {
     if lost == 0 {
         return Ok(Brake::Allowed);
     }
     let (store, id) = (eyes.store, eyes.zone.row.id);
     let owned = store.owned_values(id).await? as usize;
-    let recent = store.removed_recently(id, now - REMOVAL_WINDOW_MILLIS).await? as usize;
+    let recent = store.removed_recently(id, eyes.now - REMOVAL_WINDOW_MILLIS).await? as usize;
     Ok(derived_removals(owned, recent, lost))
 }
 

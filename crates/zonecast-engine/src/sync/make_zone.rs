@@ -73,8 +73,8 @@ fn apex_servers(domain: &DomainRow) -> Vec<Name> {
 }
 
 /// What stands in a zone that is not there yet, once it was made.
-pub(crate) fn made_with(eyes: &Eyes<'_>, config: &Config) -> Observed {
-    let seed = seed(config, eyes.zone, None);
+pub(crate) fn made_with(eyes: &Eyes<'_>) -> Observed {
+    let seed = seed(eyes.config, eyes.zone, None);
     let apex = &eyes.zone.row.name;
     let ns = seed.name_servers.iter().map(|server| RecordData::single_name(RecordType::NS, server));
     let set = RRset::new(apex.clone(), RecordType::NS, Ttl::DEFAULT, ns.collect());

@@ -6,23 +6,27 @@
 //! provider): one lease, one worker, one rate budget each, so a provider that is slow or down
 //! delays nobody else.
 //!
-//! `group` is the worker, `budget` how often it may call, `look` what is there and what follows, `pass` the hand that does it, `desired`
-//! what should be there, `outcome` what became of it, `trouble` what to do when a provider will not answer, `verify` the proof by DNS
+//! `group` is the worker, `budget` how often it may call, `reading` what is there, `doubts` which empty answers
+//! are not believed yet, `look` what follows, `pass` the hand that does it, `desired` what should be there, `outcome` what became of
+//! it, `late` what may still arrive, `trouble` what to do when a provider will not answer, `verify` the proof by DNS
 //! query, `rematch` the marking of existing names for a new zone, `removal` a zone on its way out, `drift` the daily comparison.
 
 mod budget;
 mod desired;
+mod doubts;
 mod drift;
 mod farewell;
 mod group;
 mod hand_over;
 mod housekeeping;
+mod late;
 pub(crate) mod look;
 pub(crate) mod make_zone;
 mod node;
 mod outcome;
 mod pass;
 mod queue;
+pub(crate) mod reading;
 mod rematch;
 mod removal;
 mod rhythm;
@@ -61,7 +65,8 @@ struct Inner {
     stopping: watch::Sender<bool>,
     /// Groups with a worker in this process.
     busy: Mutex<HashSet<String>>,
-    leases: Mutex<HashMap<String, group::Held>>,
+    leases: Mutex<HashMap<String, zonecast_store::Lease>>,
+    doubts: doubts::Doubts,
     budgets: budget::Budgets,
     /// One step of a removal at a time: marking twice would let the job end early.
     removing: tokio::sync::Mutex<()>,
@@ -83,6 +88,7 @@ impl Engine {
             stopping: watch::channel(false).0,
             busy: Mutex::default(),
             leases: Mutex::default(),
+            doubts: doubts::Doubts::default(),
             budgets: budget::Budgets::default(),
             removing: tokio::sync::Mutex::default(),
             own_servers: Mutex::default(),
@@ -161,7 +167,7 @@ impl Engine {
                 "some provider calls did not end in time; their names are looked at again at the next start"
             );
         }
-        let leases: Vec<_> = lock(&self.inner.leases).drain().map(|(_, held)| held.lease).collect();
+        let leases: Vec<_> = lock(&self.inner.leases).drain().map(|(_, lease)| lease).collect();
         for lease in leases {
             if let Err(error) = self.inner.store.release_lease(&lease).await {
                 tracing::warn!(%error, group = lease.budget_group, "the lease was not given back; it will run out");

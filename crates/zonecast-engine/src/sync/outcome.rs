@@ -4,13 +4,14 @@
 //! time can change (a refused connection, somebody else's record in the way) is tried again with
 //! backoff and healed by the same path.
 
-use super::desired::Wanted;
 use super::farewell::{self, Lingering};
 use super::group::Turn;
+use super::late;
 use super::look::{self, Work};
+use super::pass::Unread;
 use super::trouble::{self, Trouble};
 use zonecast_core::plan::{KeyPlan, KeyVerdict, NamePlan};
-use zonecast_core::{KeyState, Observed, RRset, RecordData, RecordType, Ttl, retry};
+use zonecast_core::{KeyState, Observed, RecordData, RecordType, Ttl, retry};
 use zonecast_providers::{ErrorClass, Outcome, ProviderError};
 use zonecast_store::{DirtyName, KeyRow, NameResult, NewAudit, StoreError};
 
@@ -52,9 +53,13 @@ struct Story {
 pub(super) async fn store(turn: &Turn, judged: &Judged<'_>, now: i64) -> Result<Option<Trouble>, StoreError> {
     let lingering = farewell::look(turn, judged, now).await;
     let mut story = Story::default();
+    let ended = turn.inner.store.now().await?;
     for index in 0..judged.plans.len() {
         tell_name(turn, judged, index, now, &mut story);
         tell_lingering(turn, judged, index, (&lingering, now), &mut story);
+        if let Some(result) = story.results.last_mut() {
+            result.on_its_way = late::after(turn, judged, index, ended);
+        }
     }
     let trouble = match story.trouble.take() {
         Some(error) => Some(Trouble::Failed(error)),
@@ -65,26 +70,40 @@ pub(super) async fn store(turn: &Turn, judged: &Judged<'_>, now: i64) -> Result<
     Ok(trouble)
 }
 
-/// The read failed: nothing is planned, every name shows why and when it is tried again.
-pub(super) async fn store_failed_read(
+/// Nothing is known of what is there: nothing is planned, every name shows why and when it is tried again.
+pub(super) async fn store_unread(
     turn: &Turn,
     work: &Work,
-    error: ProviderError,
+    unread: Unread,
     now: i64,
 ) -> Result<Option<Trouble>, StoreError> {
     let mut story = Story::default();
-    let again = trouble::again_at(turn, &error, now);
+    let (error, doubted) = match unread {
+        Unread::Failed(error) => (error, None),
+        Unread::Doubted { words, left } => (ProviderError::new(ErrorClass::Transient, words), Some(left)),
+    };
+    let again = match doubted {
+        None => trouble::again_at(turn, &error, now),
+        Some(left) => {
+            let attempts = work.dirty.iter().map(|dirty| dirty.attempts).max().unwrap_or_default();
+            again_at(attempts, now).min(now + left)
+        }
+    };
     for (index, dirty) in work.dirty.iter().enumerate() {
         let keys = failed_keys(turn, work, index, &error, again, now);
         log_keys(turn, dirty, &keys, &mut story);
         // The breaker, not the name, says when: the names stay due, so that all go through at once
-        // when the provider is back.
-        // A zone on its way out has no state of its own to wait in, so there the names wait.
-        let due = if turn.zone.row.state == "deleting" { again } else { now };
-        story.results.push(NameResult { keys, ..result_of(dirty, false, Some(due)) });
+        // when the provider is back. Where no breaker opens (a zone that is doubted, or on its way out)
+        // the names wait.
+        let due = if doubted.is_some() || turn.zone.row.state == "deleting" { again } else { now };
+        let on_its_way = late::as_before(turn, work, &dirty.name, now);
+        story.results.push(NameResult { keys, on_its_way, ..result_of(dirty, false, Some(due)) });
     }
     commit(turn, work, story).await?;
-    Ok(Some(Trouble::Failed(error)))
+    Ok(match doubted {
+        None => Some(Trouble::Failed(error)),
+        Some(_) => turn.is_probe().then_some(Trouble::Over),
+    })
 }
 
 async fn commit(turn: &Turn, work: &Work, story: Story) -> Result<(), StoreError> {
@@ -115,9 +134,7 @@ async fn commit(turn: &Turn, work: &Work, story: Story) -> Result<(), StoreError
 
 fn tell_name(turn: &Turn, judged: &Judged<'_>, index: usize, now: i64, story: &mut Story) {
     let (dirty, wanted, plan) = (&judged.work.dirty[index], &judged.work.wanted[index], &judged.plans[index]);
-    let delay = retry::delay(u32::try_from(dirty.attempts + 1).unwrap_or(u32::MAX), trouble::jitter());
-    let again = now + delay.as_millis() as i64;
-    let ours = judged.work.ours_at(&dirty.name);
+    let again = again_at(dirty.attempts, now);
     let mut keys = Vec::with_capacity(plan.keys.len());
     for key in look::keys(wanted, plan) {
         let steps = plan
@@ -138,18 +155,24 @@ fn tell_name(turn: &Turn, judged: &Judged<'_>, index: usize, now: i64, story: &m
             last_error,
             ..blank(turn, dirty, key.rtype, now)
         };
-        let before = ours.iter().find(|set| set.rtype == key.rtype).map(|set| set.values.clone());
+        let before = ours_before(judged, dirty, key.rtype);
         let known = known_key(judged.work, dirty, key.rtype);
-        keys.extend(key_row(row, dirty, key, outcome, known, before.unwrap_or_default(), (now, again)));
+        keys.extend(key_row(row, dirty, key, outcome, known, before, (now, again)));
     }
-    keys.extend(refused_keys(turn, dirty, wanted, &ours, now));
+    keys.extend(refused_keys(turn, judged, index, now));
     log_keys(turn, dirty, &keys, story);
     let retrying = keys.iter().any(|key| key.next_attempt_at.is_some());
-    let again = if retrying { Some(again) } else { turn.doubt_until };
+    let again = retrying.then_some(again);
     let ok = keys.iter().all(|key| is_well(&key.state));
     let removed_derived = if dirty.asked { 0 } else { plan.removals() as i64 };
     let result = result_of(dirty, again.is_none(), again);
-    story.results.push(NameResult { keys, ok, removed_derived, read: true, ..result });
+    story.results.push(NameResult { keys, ok, removed_derived, ..result });
+}
+
+/// When a name is tried again that was tried in vain before, so often.
+fn again_at(attempts: i64, now: i64) -> i64 {
+    let attempt = u32::try_from(attempts + 1).unwrap_or(u32::MAX);
+    now + retry::delay(attempt, trouble::jitter()).as_millis() as i64
 }
 
 /// What is removed and still answered keeps its name due and its job open.
@@ -190,7 +213,7 @@ fn tell_lingering(
 }
 
 /// What counts for a key that took several steps: the first that did not go through.
-fn worst<'a>(mut outcomes: impl Iterator<Item = &'a Outcome>) -> Option<&'a Outcome> {
+pub(super) fn worst<'a>(mut outcomes: impl Iterator<Item = &'a Outcome>) -> Option<&'a Outcome> {
     let first = outcomes.next()?;
     if *first != Outcome::Done {
         Some(first)
@@ -216,7 +239,7 @@ fn result_of(dirty: &DirtyName, done: bool, retry_at: Option<i64>) -> NameResult
         planned: dirty.wanted,
         done,
         retry_at,
-        read: false,
+        on_its_way: Vec::new(),
         keys: Vec::new(),
         ok: false,
         job_id: dirty.job_id,
@@ -226,6 +249,21 @@ fn result_of(dirty: &DirtyName, done: bool, retry_at: Option<i64>) -> NameResult
 
 fn known_key<'a>(work: &'a Work, dirty: &DirtyName, rtype: RecordType) -> Option<&'a KeyRow> {
     work.known.get(&dirty.name)?.iter().find(|key| key.rtype == rtype)
+}
+
+/// Our values of a key before the pass's writes: those that were confirmed, and those on their way that
+/// are seen now.
+fn ours_before(judged: &Judged<'_>, dirty: &DirtyName, rtype: RecordType) -> Vec<RecordData> {
+    let there = judged.observed.get(&dirty.name, rtype);
+    let seen =
+        |value: &&RecordData| there.is_some_and(|set| set.values.iter().any(|there| there.data == **value));
+    let on_its_way = late::earlier(judged.work, &dirty.name).filter(|intent| intent.rtype == rtype);
+    let arrived = on_its_way.flat_map(|intent| intent.values.iter().filter(seen).cloned());
+    let known = known_key(judged.work, dirty, rtype).map(|key| key.applied.clone());
+    let mut ours: Vec<RecordData> = known.unwrap_or_default().into_iter().chain(arrived).collect();
+    ours.sort_unstable();
+    ours.dedup();
+    ours
 }
 
 /// A row that says nothing yet.
@@ -262,10 +300,9 @@ fn key_row(
     let row = match (&key.verdict, outcome) {
         (_, Some(Outcome::Failed(error))) => failed(KeyRow { applied: before, ..row }, error, dirty, again),
         (_, Some(Outcome::Unknown(error))) => {
-            // It may have been written: both what was ours and what we meant to write is ours if seen.
-            let applied = union(before, &key.ours_after);
+            // It may have been written: what we meant to write is on its way, and ours when it is seen.
             let last_error = Some(format!("{error}; looking again"));
-            waiting(KeyRow { applied, state: "retrying".to_owned(), last_error, ..row }, now)
+            waiting(KeyRow { applied: before, state: "retrying".to_owned(), last_error, ..row }, now)
         }
         (KeyVerdict::Conflict { .. }, None) => waiting(row, again),
         (KeyVerdict::Equal, None) => match known {
@@ -279,13 +316,6 @@ fn key_row(
     (!row.applied.is_empty() || row.state != "applied").then_some(row)
 }
 
-fn union(mut ours: Vec<RecordData>, more: &[RecordData]) -> Vec<RecordData> {
-    ours.extend_from_slice(more);
-    ours.sort_unstable();
-    ours.dedup();
-    ours
-}
-
 fn failed(row: KeyRow, error: &ProviderError, dirty: &DirtyName, again: i64) -> KeyRow {
     let (state, next) = match &error.class {
         ErrorClass::Unsupported => ("unsupported", None),
@@ -297,13 +327,12 @@ fn failed(row: KeyRow, error: &ProviderError, dirty: &DirtyName, again: i64) -> 
 }
 
 /// Sets the service cannot hold at all: said per key, the others go on.
-fn refused_keys(turn: &Turn, dirty: &DirtyName, wanted: &Wanted, ours: &[RRset], now: i64) -> Vec<KeyRow> {
-    let applied =
-        |rtype: RecordType| ours.iter().find(|set| set.rtype == rtype).map(|set| set.values.clone());
+fn refused_keys(turn: &Turn, judged: &Judged<'_>, index: usize, now: i64) -> Vec<KeyRow> {
+    let (dirty, wanted) = (&judged.work.dirty[index], &judged.work.wanted[index]);
     let row = |(rtype, reason): (RecordType, String)| KeyRow {
         state: KeyState::Unsupported.as_str().to_owned(),
         last_error: Some(reason),
-        applied: applied(rtype).unwrap_or_default(),
+        applied: ours_before(judged, dirty, rtype),
         ..blank(turn, dirty, rtype, now)
     };
     look::refused(wanted).map(row).collect()

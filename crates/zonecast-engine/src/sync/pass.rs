@@ -6,15 +6,24 @@
 
 use super::group::Turn;
 use super::hand_over;
+use super::late;
 use super::look::{self, Eyes, Work};
 use super::make_zone;
 use super::outcome::{self, Judged};
+use super::reading::{self, Answer};
 use super::trouble::Trouble;
-use std::collections::HashSet;
+use zonecast_core::Observed;
 use zonecast_core::guard::Brake;
-use zonecast_core::{Observed, RecordData};
 use zonecast_providers::ProviderError;
-use zonecast_store::{Intent, StoreError};
+use zonecast_store::StoreError;
+
+/// Why a read came to nothing.
+pub(super) enum Unread {
+    /// The service did not answer, or would not.
+    Failed(ProviderError),
+    /// It answered, and is not believed yet, for so many milliseconds more: about this zone alone.
+    Doubted { words: String, left: i64 },
+}
 
 /// Works on the due names of the turn's zone; tells whether the provider gave trouble as a whole.
 pub(super) async fn run(turn: &mut Turn, now: i64) -> Result<Option<Trouble>, StoreError> {
@@ -24,19 +33,19 @@ pub(super) async fn run(turn: &mut Turn, now: i64) -> Result<Option<Trouble>, St
     if dirty.is_empty() {
         return Ok(None);
     }
-    let view = inner.catalog.view();
-    let ttl = inner.config.orchestrator.dns.ttl;
-    let zone = turn.zone.clone();
-    let eyes = Eyes { store: &inner.store, view: &view, zone: &zone, ttl, supposed: &[] };
+    let (view, zone) = (inner.catalog.view(), turn.zone.clone());
+    let (store, config) = (&inner.store, &inner.config);
+    let eyes = Eyes { store, view: &view, zone: &zone, config, now, supposed: &[] };
     let mut work = look::load(&eyes, dirty).await?;
-    let observed = match read(turn, &work).await? {
+    let observed = match read(turn, &eyes, &mut work).await? {
         Ok(observed) => observed,
-        Err(error) => return outcome::store_failed_read(turn, &work, error, now).await,
+        Err(unread) => return outcome::store_unread(turn, &work, unread, now).await,
     };
-    let (plans, brake) = look::plan(&eyes, &mut work, &observed, now).await?;
+    let (plans, brake) = look::plan(&eyes, &mut work, &observed).await?;
     if let Brake::Held { removals, owned } = brake {
         tracing::warn!(zone = %zone.row.name, removals, owned, "removals are held until they are approved");
     }
+    late::announce(turn, &work, &plans).await?;
     let order = look::order(&plans);
     let outcomes = hand_over::all(turn, &observed, &plans, &order).await?;
     let outcomes = outcome::by_plan(&plans, &order, outcomes);
@@ -44,48 +53,60 @@ pub(super) async fn run(turn: &mut Turn, now: i64) -> Result<Option<Trouble>, St
     outcome::store(turn, &judged, now).await
 }
 
-/// What this pass may write beyond what is ours already, with what may be on its way from before.
-fn intents(work: &Work) -> Vec<Intent> {
-    let mut intents = Vec::new();
-    for set in work.wanted.iter().flat_map(|wanted| &wanted.desired.sets) {
-        let keys = work.known.get(&set.name).into_iter().flatten();
-        let ours = keys.filter(|key| key.rtype == set.rtype).flat_map(|key| &key.applied);
-        let ours: HashSet<&RecordData> = ours.collect();
-        if set.values.iter().all(|value| ours.contains(value)) {
-            continue;
-        }
-        let mut values = set.values.clone();
-        let before = work.on_its_way.get(&set.name).into_iter().flatten();
-        values.extend(
-            before.filter(|intent| intent.rtype == set.rtype).flat_map(|intent| intent.values.clone()),
-        );
-        values.sort_unstable();
-        values.dedup();
-        intents.push(Intent { name: set.name.clone(), rtype: set.rtype, values });
-    }
-    intents
-}
-
 /// What stands at the names now, in a zone that is made if it shall be and is missing.
-async fn read(turn: &mut Turn, work: &Work) -> Result<Result<Observed, ProviderError>, StoreError> {
+async fn read(
+    turn: &mut Turn,
+    eyes: &Eyes<'_>,
+    work: &mut Work,
+) -> Result<Result<Observed, Unread>, StoreError> {
     let provider = match look::provider(&turn.zone) {
         Ok(provider) => provider,
-        Err(error) => return Ok(Err(error)),
+        Err(error) => return Ok(Err(Unread::Failed(error))),
     };
-    let (store, zone) = (turn.inner.store.clone(), turn.zone.clone());
     let place = turn.call().await?;
     // What is wanted is known before the read, so the intent costs no time of its own.
-    let intents = intents(work);
-    let (observed, intended) = tokio::join!(
-        look::read(provider.as_ref(), &zone.row.name, work, place, async || turn.call().await),
-        store.intend(zone.row.id, &intents)
+    let intents = late::intents(work);
+    let (answer, intended) = tokio::join!(
+        reading::read(eyes, provider.as_ref(), work, place, async || turn.call().await),
+        eyes.store.intend(eyes.zone.row.id, &intents)
     );
     intended?;
-    match observed? {
-        Err(error) if make_zone::is_missing(&zone, &error) => match make_zone::make(turn).await? {
-            Ok(place) => Ok(provider.read(&place, &work.places(&zone.row.name)).await),
-            Err(error) => Ok(Err(error)),
+    match answer? {
+        Ok(answer) => believed(turn, work, answer).await,
+        Err(error) if make_zone::is_missing(eyes.zone, &error) => match make_zone::make(turn).await? {
+            Ok(place) => {
+                let read = provider.read(&place, &work.places(&eyes.zone.row.name)).await;
+                Ok(read.map_err(Unread::Failed))
+            }
+            Err(error) => Ok(Err(Unread::Failed(error))),
         },
-        other => Ok(other),
+        Err(error) => Ok(Err(Unread::Failed(error))),
+    }
+}
+
+/// The answer, unless it is doubted.
+async fn believed(
+    turn: &Turn,
+    work: &mut Work,
+    answer: Answer,
+) -> Result<Result<Observed, Unread>, StoreError> {
+    let (inner, zone) = (&turn.inner, &turn.zone.row);
+    match answer {
+        Answer::Plain(observed) => Ok(Ok(observed)),
+        Answer::Proven(observed) => {
+            inner.doubts.end(zone.id);
+            Ok(Ok(observed))
+        }
+        Answer::Doubtful { observed, confirmed } => {
+            let now = inner.store.now().await?;
+            if let Some(left) = inner.doubts.left(zone.id, now) {
+                let words = reading::doubt(&turn.zone, confirmed);
+                let words = format!("{words}; believed if it still says so in {} s", left / 1000 + 1);
+                return Ok(Err(Unread::Doubted { words, left }));
+            }
+            late::may_come_back(work, now);
+            inner.doubts.tell(&inner.store, zone, confirmed).await?;
+            Ok(Ok(observed))
+        }
     }
 }

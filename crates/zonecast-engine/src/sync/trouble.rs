@@ -56,6 +56,7 @@ async fn failed(turn: &Turn, error: &ProviderError, now: i64) -> Result<(), Stor
         zone = %zone.row.name, connection = zone.connection.row.name, class = error.class.as_str(),
         error = %error, again_in_ms = again - now, "the provider call failed"
     );
+    let words = of_the_connection(zone, error);
     match error.class {
         ErrorClass::NoSuchZone if zone.row.state == "deleting" => {
             super::removal::forget(&turn.inner, zone).await?;
@@ -66,13 +67,19 @@ async fn failed(turn: &Turn, error: &ProviderError, now: i64) -> Result<(), Stor
             store.note_connection(id, "ok", None, 0, 0).await?;
         }
         ErrorClass::Unauthorized => {
-            store.note_connection(id, "parked", Some(&error.message), failures, again).await?;
+            store.note_connection(id, "parked", Some(words), failures, again).await?;
         }
         ErrorClass::RateLimited { .. } => return hold_group(&turn.inner, zone, error, now).await,
-        _ => store.note_connection(id, "open", Some(&error.message), failures, again).await?,
+        _ => store.note_connection(id, "open", Some(words), failures, again).await?,
     }
     turn.inner.catalog.reload().await?;
     Ok(())
+}
+
+/// What is the matter with a connection is shown at all its zones, so it does not name one of them.
+fn of_the_connection<'a>(zone: &ZoneEntry, error: &'a ProviderError) -> &'a str {
+    let named = error.message.strip_prefix(zone.row.name.to_string().as_str());
+    named.and_then(|words| words.strip_prefix(": ")).unwrap_or(&error.message)
 }
 
 /// The service has had enough of this credential: nobody of the group calls before it said so. Stored,
@@ -86,7 +93,7 @@ pub(super) async fn hold_group(
     let connection = &zone.connection.row;
     let failures = inner.store.connection(connection.id).await?.map_or(0, |row| row.failures) + 1;
     let until = now + wait(error, failures).as_millis() as i64;
-    inner.store.hold_group(&connection.budget_group, &error.message, until).await?;
+    inner.store.hold_group(&connection.budget_group, of_the_connection(zone, error), until).await?;
     inner.catalog.reload().await?;
     Ok(())
 }

@@ -1,7 +1,7 @@
 //! The chapters, easiest first.
 
 use super::again::gone_and_made_again;
-use super::listings::{half_a_listing_is_none, one_odd_record_hides_itself_alone};
+use super::listings::{half_a_listing_is_none, nothing_is_there_any_more, one_odd_record_hides_itself_alone};
 use super::stage::{Looked, Stage, Trouble};
 use super::states::{Play, TTL, ZONE, name, plain, seconds, set, with_ttl};
 use crate::{ErrorClass, Outcome, ZoneRef};
@@ -48,6 +48,7 @@ chapters![
     half_a_listing_is_none,
     one_odd_record_hides_itself_alone,
     a_foreign_write_in_between,
+    nothing_is_there_any_more,
     answer_lost,
     failures_are_told_apart,
 ];

@@ -1,9 +1,10 @@
-//! Chapters about reading a zone that is longer than one answer.
+//! Chapters about what an answer leaves out: of a zone that is longer than one answer, of odd records, and
+//! where nothing is left to be told.
 
 use super::stage::{Odd, Pages, Stage};
 use super::states::{Play, TTL, ZONE, name, plain, set};
 use crate::{ErrorClass, Outcome, ProviderError};
-use zonecast_core::{Change, Name, Observed, RRset, RecordType};
+use zonecast_core::{Change, Name, Observed, RRset, RecordType, Whole};
 
 /// What half a listing leaves out is taken for free, and somebody's record is overwritten: six of them
 /// at a service that gave 100 where 500 were asked for. A listing is whole, or it is an error that
@@ -102,4 +103,24 @@ fn check(found: &Result<Observed, ProviderError>, names: &[Name], stands: &[RRse
             assert!(error.message.contains(ZONE), "{situation}: {error}");
         }
     }
+}
+
+/// Somebody deletes everything we wrote. That is an answer and no error, it shows itself as what it is in
+/// the way the capability says, and what is wanted comes back.
+pub(super) async fn nothing_is_there_any_more(stage: &dyn Stage) {
+    let mut play = Play::begin(stage, ZONE).await;
+    let one = set("one.story.test", RecordType::A, &["192.0.2.1"]);
+    let two = set("two.story.test", RecordType::A, &["192.0.2.2"]);
+    play.becomes(&[one.clone(), two.clone()]).await;
+    play.foreign("one.story.test", RecordType::A, TTL, &[]).await;
+    let seen: Vec<Name> = play.read().await.rrsets.into_iter().map(|set| set.name).collect();
+    assert_eq!(seen, [name("two.story.test")], "a witness tells that the answer is whole");
+    play.foreign("two.story.test", RecordType::A, TTL, &[]).await;
+    assert_eq!(play.read().await.rrsets, [], "an answer, and no error");
+    if stage.provider().capabilities().whole == Whole::Apex {
+        let names = [name(ZONE), name("one.story.test"), name("two.story.test")];
+        let apex = stage.provider().read(&play.zone, &names).await.unwrap_or_else(|error| panic!("{error}"));
+        assert!(!apex.rrsets.is_empty() && apex.rrsets.iter().all(|set| set.name == names[0]));
+    }
+    play.becomes(&[one, two]).await;
 }

@@ -28,6 +28,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 use zonecast_core::{
     Capabilities, Change, Guard, Name, Observed, ObservedRRset, ObservedValue, RecordData, RecordType, Ttl,
+    Whole,
 };
 
 /// Names of one reading transaction; each takes two ranges of its 128 operations.
@@ -182,6 +183,7 @@ pub fn capabilities() -> Capabilities {
         batch_changes_max: 5_000,
         atomic_batch: false,
         guard: Guard::Values,
+        whole: Whole::Counted,
         settle_seconds: 1,
         write_concurrency: 4,
         zones: true,

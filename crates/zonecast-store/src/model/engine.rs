@@ -95,8 +95,8 @@ pub struct NameResult {
     pub done: bool,
     /// When to try again, if not done.
     pub retry_at: Option<Millis>,
-    /// The provider was read for this: what was on its way from an earlier pass has arrived or never will.
-    pub read: bool,
+    /// What may still arrive at this name; it takes the place of what was thought to be on its way.
+    pub on_its_way: Vec<crate::Intent>,
     /// Every key at this name that has something to say; keys not named here are gone.
     pub keys: Vec<KeyRow>,
     /// Whether all its keys are well (for the job's count).

@@ -146,7 +146,7 @@ pub fn done(zone_id: i64, dirty: &DirtyName, claims: Vec<ClaimRow>) -> NameResul
         planned: dirty.wanted,
         done: true,
         retry_at: None,
-        read: true,
+        on_its_way: Vec::new(),
         keys: keys.collect(),
         ok: true,
         job_id: dirty.job_id,

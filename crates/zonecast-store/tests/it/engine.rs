@@ -94,7 +94,7 @@ fn retry(dirty: &DirtyName, at: Millis, watched: bool) -> NameResult {
         planned: dirty.wanted,
         done: false,
         retry_at: Some(at),
-        read: true,
+        on_its_way: Vec::new(),
         keys: Vec::new(),
         ok: false,
         job_id: dirty.job_id.filter(|_| !watched),
