@@ -167,6 +167,8 @@ pub struct ZoneBody {
     pub connection_id: Option<i64>,
     /// The provider's own id of the zone.
     pub provider_zone_id: Option<String>,
+    /// `paused`: a new zone is not written to before it is resumed. Anything else says nothing.
+    pub state: Option<String>,
 }
 
 /// A connection.

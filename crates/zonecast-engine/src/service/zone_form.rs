@@ -44,6 +44,8 @@ pub struct ZoneForm {
     pub provider_zone_id: Field<String>,
     /// The provider's fields (without the zone's own id).
     pub settings: Field<Map<String, Value>>,
+    /// A new zone is paused from its first moment on.
+    pub paused: bool,
     /// The policy's fields that were given, already understood one by one.
     pub policy: Map<String, Value>,
 }
@@ -60,6 +62,8 @@ impl ZoneForm {
                 Field::Is(settings) => Field::Is(settings.clone()),
                 Field::Null | Field::Absent => Field::Absent,
             },
+            // Answers carry a state too: any other one, and any in a change, says nothing.
+            paused: matches!(form.raw("state"), Field::Is(Value::String(state)) if state == "paused"),
             policy: Map::new(),
         };
         for field in ZoneSettings::FIELDS {

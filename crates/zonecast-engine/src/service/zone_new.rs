@@ -31,6 +31,7 @@ pub(super) struct Draft {
     /// The connection is stored already.
     known: bool,
     pub(super) provider_zone_id: Option<String>,
+    paused: bool,
     policy: Map<String, Value>,
     embedded: Option<zonecast_dns::ZoneSettings>,
 }
@@ -53,12 +54,14 @@ pub(super) fn draft(app: &App, caller: &Caller, body: &Value, view: &View) -> Re
     {
         embedded = Some(embedded_over(given, &zonecast_dns::ZoneSettings::default(), &mut errors));
     }
+    let paused = form.paused;
     let name = errors.into_result(form.name)?.value();
     let (Some(name), Some((connection, known))) = (name, connection) else {
         return Err(Problem::new(422, "the zone is not complete"));
     };
     app.catalog.connect(&connection).map_err(|words| Problem::field("/settings", words))?;
-    Ok(Draft { name, connection, known, provider_zone_id: form.provider_zone_id.value(), policy, embedded })
+    let provider_zone_id = form.provider_zone_id.value();
+    Ok(Draft { name, connection, known, provider_zone_id, paused, policy, embedded })
 }
 
 /// The connection a new zone lives at, and whether it is stored already.
@@ -140,7 +143,7 @@ fn candidate(app: &App, caller: &Caller, body: &Value, view: &View) -> Result<Ca
         provider_zone_id: draft.provider_zone_id.clone(),
         physical_id,
         settings: draft.policy.clone(),
-        state: "ok".to_owned(),
+        state: if draft.paused { "paused" } else { "ok" }.to_owned(),
         last_error: None,
         waiting: Default::default(),
         cuts: Vec::new(),

@@ -101,6 +101,8 @@ pub enum Command {
     /// Keys that open the API
     #[command(visible_alias = "keys")]
     Key(super::key::KeyArgs),
+    /// Move in: zones, pools and hosts of another installation, the plan first
+    Adopt(super::adopt::AdoptArgs),
     /// The configuration in force
     Config(super::config::ConfigArgs),
     /// A copy of everything but the master key, while the daemon works
@@ -143,6 +145,7 @@ impl Command {
             | Command::Resume(_)
             | Command::Approve(_)
             | Command::Key(_)
+            | Command::Adopt(_)
             | Command::Config(_)
             | Command::Completions(_) => false,
         }

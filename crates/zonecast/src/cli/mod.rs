@@ -6,6 +6,7 @@
 //! show, remove, find by name), `wait` (watching a job), `output` (table, JSON, YAML) and `failure`
 //! (which exit code a failure has).
 
+mod adopt;
 mod approve;
 mod args;
 mod audit;
@@ -81,7 +82,9 @@ fn runtime(command: &Command) -> std::io::Result<tokio::runtime::Runtime> {
 }
 
 async fn run(cli: Cli) -> Result<Done, Failure> {
-    let global = cli.global;
+    let mut global = cli.global;
+    // Whoever moves in sees the plan unless the command says otherwise.
+    global.dry_run |= matches!(&cli.command, Command::Adopt(args) if !args.apply);
     match cli.command {
         // These need no daemon and no store.
         Command::Serve(args) => return Box::pin(serve::run(args, &global)).await,
@@ -114,6 +117,7 @@ async fn run(cli: Cli) -> Result<Done, Failure> {
             Command::Resume(args) => pause::resume(args, &context).await,
             Command::Approve(args) => approve::run(args, &context).await,
             Command::Key(args) => key::run(args, &context).await,
+            Command::Adopt(args) => adopt::run(args, &context).await,
             _ => unreachable!("handled above"),
         }
     };

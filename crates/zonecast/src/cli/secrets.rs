@@ -73,7 +73,8 @@ fn parsed(value: &str) -> Value {
     serde_json::from_str(value).unwrap_or_else(|_| Value::String(value.to_owned()))
 }
 
-fn ask(key: &str) -> Result<String, Failure> {
+/// Asks for one line, without an echo where a person types it.
+pub fn ask(key: &str) -> Result<String, Failure> {
     let input = std::io::stdin();
     let terminal = input.is_terminal();
     if terminal {

@@ -8,7 +8,6 @@ use proptest::test_runner::TestRunner;
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 use std::path::Path;
-use std::process::Command;
 use zonecast_core::{RecordData, RecordType};
 use zonecast_testbed::{Backend, PowerDns};
 
@@ -53,25 +52,8 @@ fn held(server: &PowerDns, without: &[&str]) -> BTreeSet<(String, RecordType, i6
     all
 }
 
-struct Told {
-    code: Option<i32>,
-    out: String,
-    error: String,
-}
-
-/// One command, asked of the daemon.
-fn zonecast(daemon: &Daemon, arguments: &[&str]) -> Told {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_zonecast"));
-    command.args(arguments).arg("--data").arg(daemon.folder());
-    command.env_remove("ZONECAST_URL").env_remove("ZONECAST_KEY").env("NO_COLOR", "1");
-    let output = command.output().unwrap();
-    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-    Told { code: output.status.code(), out: text(&output.stdout), error: text(&output.stderr) }
-}
-
 fn import(daemon: &Daemon, zone: &str, file: &Path) -> Value {
-    let told =
-        zonecast(daemon, &["--output", "json", "zone", "import", zone, file.to_str().unwrap(), "--wait=60"]);
+    let told = daemon.run(&["--output", "json", "zone", "import", zone, file.to_str().unwrap(), "--wait=60"]);
     assert_eq!(told.code, Some(0), "{} {}", told.out, told.error);
     serde_json::from_str(&told.out).unwrap()
 }
@@ -97,7 +79,7 @@ fn an_export_with_every_type_is_the_same_at_the_next_server_and_says_what_it_lea
     let [source, target] =
         [&from, &to].map(|server| daemon.powerdns_zone("example.com", server, &server.api_url()).to_string());
     let file = daemon.folder().join("export.zone");
-    let told = zonecast(&daemon, &["zone", "export", &source, file.to_str().unwrap()]);
+    let told = daemon.run(&["zone", "export", &source, file.to_str().unwrap()]);
     assert_eq!(told.code, Some(5), "{}", told.error);
     for words in ["ALIAS www.example.net.", "LUA A ", "A 192.0.2.1: it is switched off"] {
         assert!(told.error.contains(words), "{}", told.error);

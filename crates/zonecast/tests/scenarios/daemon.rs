@@ -12,6 +12,16 @@ use zonecast_testbed::{PowerDns, dig, http, until};
 /// How long a scenario waits for something to become true.
 pub const PATIENCE: Duration = Duration::from_secs(60);
 
+/// What a command said.
+pub struct Told {
+    /// Its exit code.
+    pub code: Option<i32>,
+    /// Its answer.
+    pub out: String,
+    /// Its words on stderr.
+    pub error: String,
+}
+
 /// A daemon of our own binary.
 pub struct Daemon {
     child: Child,
@@ -108,6 +118,16 @@ impl Daemon {
         let (status, answer) = self.call(method, path, body);
         assert!((200..300).contains(&status), "{method} {path}: {status} {answer:#}");
         answer["data"].clone()
+    }
+
+    /// One command, asked of the daemon.
+    pub fn run(&self, arguments: &[&str]) -> Told {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_zonecast"));
+        command.args(arguments).arg("--data").arg(self.folder()).stdin(Stdio::null());
+        command.env_remove("ZONECAST_URL").env_remove("ZONECAST_KEY").env("NO_COLOR", "1");
+        let output = command.output().expect("the program starts");
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        Told { code: output.status.code(), out: text(&output.stdout), error: text(&output.stderr) }
     }
 
     /// Adds a zone of the embedded authority; its id.

@@ -80,6 +80,8 @@ const CALLS: &[(&str, &str)] = &[
     ("key add", "new"),
     ("key list", ""),
     ("key remove", "second"),
+    ("adopt zone", "a.test --apply"),
+    ("adopt puq", "puq.json --apply"),
     ("config show", ""),
     ("config check", ""),
     ("backup", "copy"),
@@ -129,6 +131,8 @@ fn no_command_does_anything_in_a_dry_run() {
     let folder = home.path();
     std::fs::create_dir(folder.join("data")).unwrap();
     std::fs::write(folder.join("zone.txt"), "x 300 IN A 192.0.2.7\n").unwrap();
+    let mapping = r#"[{ "forward": "new.a.test", "ip": "192.0.2.9", "reverse": "new.a.test" }]"#;
+    std::fs::write(folder.join("puq.json"), mapping).unwrap();
     for line in [
         "zone add a.test --provider embedded",
         "zone add 2.0.192.in-addr.arpa --provider embedded",

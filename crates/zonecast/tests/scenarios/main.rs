@@ -10,6 +10,7 @@ mod dry_run;
 mod foreign;
 mod handover;
 mod heal;
+mod moving_in;
 mod nodes;
 mod quickstart;
 mod schema;
