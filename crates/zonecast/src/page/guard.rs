@@ -17,6 +17,8 @@ use axum::response::{IntoResponse, Response};
 
 /// Largest form.
 const FORM_MAX: usize = 256 * 1024;
+/// The one form that brings files, and how large they may be together.
+const UPLOAD: (&str, u64) = ("/adopt", 64 * 1024 * 1024);
 /// Nothing from elsewhere, nothing inline; `data:` for the small pictures inside Pico's style.
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; \
     connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
@@ -134,13 +136,17 @@ async fn read_form(request: Request, visit: Option<&Visit>) -> Result<Request, P
         return Err(Problem::new(403, "this form was sent from another site, so nothing was done"));
     }
     let kind = request.headers().get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
-    if !kind.is_some_and(|kind| kind.starts_with("application/x-www-form-urlencoded")) {
-        return Err(Problem::new(415, "a form is sent as application/x-www-form-urlencoded"));
-    }
+    let kind = kind.unwrap_or_default().to_owned();
+    let brings_files = visit.is_some() && request.uri().path() == UPLOAD.0;
     let (mut parts, body) = request.into_parts();
-    let bytes = axum::body::to_bytes(body, FORM_MAX).await;
-    let bytes = bytes.map_err(|_| Problem::new(413, "the form is too large"))?;
-    let fields = Fields::parse(&bytes);
+    let fields = match multer::parse_boundary(&kind) {
+        Ok(boundary) if brings_files => read_files(body, boundary).await?,
+        _ if kind.starts_with("application/x-www-form-urlencoded") => {
+            let bytes = axum::body::to_bytes(body, FORM_MAX).await;
+            Fields::parse(&bytes.map_err(|_| Problem::new(413, "the form is too large"))?)
+        }
+        _ => return Err(Problem::new(415, "a form is sent as application/x-www-form-urlencoded")),
+    };
     let header = parts.headers.get("x-csrf-token").and_then(|value| value.to_str().ok());
     let token = header.unwrap_or_else(|| fields.get("_csrf"));
     if let Some(visit) = visit
@@ -155,6 +161,31 @@ async fn read_form(request: Request, visit: Option<&Visit>) -> Result<Request, P
     }
     parts.extensions.insert(fields);
     Ok(Request::from_parts(parts, Body::empty()))
+}
+
+/// Reads a form that brings files: each is two fields, `file_name` and `file`.
+async fn read_files(body: Body, boundary: String) -> Result<Fields, Problem> {
+    let limit = multer::SizeLimit::new().whole_stream(UPLOAD.1);
+    let limit = multer::Constraints::new().size_limit(limit);
+    let mut form = multer::Multipart::with_constraints(body.into_data_stream(), boundary, limit);
+    let wrong = |error: multer::Error| match error {
+        multer::Error::StreamSizeExceeded { .. } => {
+            let megabytes = UPLOAD.1 / 1024 / 1024;
+            Problem::new(
+                413,
+                format!("the files are larger than {megabytes} MB: use the command line for them"),
+            )
+        }
+        error => Problem::new(400, format!("the form could not be read: {error}")),
+    };
+    let mut fields = Vec::new();
+    while let Some(field) = form.next_field().await.map_err(wrong)? {
+        let name = field.name().unwrap_or_default().to_owned();
+        fields.extend(field.file_name().map(|file| ("file_name".to_owned(), file.to_owned())));
+        let value = field.bytes().await.map_err(wrong)?;
+        fields.push((name, String::from_utf8_lossy(&value).into_owned()));
+    }
+    Ok(Fields::of(fields))
 }
 
 /// Whether the browser says that the form stood on a page of ours. A client that says nothing is no

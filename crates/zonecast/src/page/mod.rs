@@ -7,6 +7,7 @@
 //!
 //! `guard` stands before all of it; `visit` is what handlers get; `inputs` are the fields of forms.
 
+mod adopt;
 mod ask;
 mod assets;
 mod audit;
@@ -127,6 +128,9 @@ fn of_zones() -> Screens {
         ("/zones/{id}/plan", get(zones::plan_page)),
         ("/zones/{id}/records", get(zones::records_page)),
         ("/zones/{id}/dnssec", get(dnssec::show_page)),
+        ("/zones/{id}/adopt", get(adopt::zone_page).post(adopt::apply_zone)),
+        ("/adopt", get(adopt::form_page).post(adopt::plan_page)),
+        ("/adopt/apply", post(adopt::apply)),
     ]
 }
 

@@ -7,6 +7,7 @@
 //! with every request, so deleting a key ends its sessions at once.
 
 use crate::problem::Problem;
+use crate::sources::adopt::Found;
 use sha2::{Digest, Sha256};
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -44,6 +45,7 @@ struct Session {
     since: Instant,
     seen: Instant,
     flashes: Vec<Flash>,
+    moving: Option<Found>,
 }
 
 /// What a request needs to know of its session.
@@ -73,7 +75,7 @@ impl Sessions {
         {
             sessions.remove(&oldest);
         }
-        let session = Session { key_id, csrf, since: now, seen: now, flashes: Vec::new() };
+        let session = Session { key_id, csrf, since: now, seen: now, flashes: Vec::new(), moving: None };
         sessions.insert(digest(&cookie), session);
         Ok(cookie)
     }
@@ -112,6 +114,18 @@ impl Sessions {
     /// Takes the messages that wait.
     pub fn take(&self, id: &SessionId) -> Vec<Flash> {
         self.lock().get_mut(id).map(|session| std::mem::take(&mut session.flashes)).unwrap_or_default()
+    }
+
+    /// Keeps what somebody moves in with.
+    pub fn keep(&self, id: &SessionId, found: Found) {
+        if let Some(session) = self.lock().get_mut(id) {
+            session.moving = Some(found);
+        }
+    }
+
+    /// Takes what was kept.
+    pub fn kept(&self, id: &SessionId) -> Option<Found> {
+        self.lock().get_mut(id)?.moving.take()
     }
 
     fn lock(&self) -> MutexGuard<'_, HashMap<SessionId, Session>> {

@@ -6,6 +6,7 @@ use super::shell::Shell;
 use crate::app::App;
 use crate::problem::Problem;
 use crate::service::{Caller, Role};
+use crate::sources::adopt::Found;
 use askama::Template;
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
@@ -91,6 +92,16 @@ impl Visit {
         see_other(to)
     }
 
+    /// Keeps what somebody moves in with until it is taken; only in memory, for it holds secrets.
+    pub fn keep(&self, found: Found) {
+        self.state.sessions.keep(&self.known.id, found);
+    }
+
+    /// Takes what was kept.
+    pub fn kept(&self) -> Option<Found> {
+        self.state.sessions.kept(&self.known.id)
+    }
+
     /// Ends this session.
     pub fn leave_for_good(&self) {
         self.state.sessions.close(&self.known.id);
@@ -168,6 +179,11 @@ impl<S: Send + Sync> FromRequestParts<S> for Id {
 pub struct Fields(Vec<(String, String)>);
 
 impl Fields {
+    /// Of names and values.
+    pub fn of(pairs: Vec<(String, String)>) -> Fields {
+        Fields(pairs)
+    }
+
     /// Reads `application/x-www-form-urlencoded`.
     pub fn parse(bytes: &[u8]) -> Fields {
         let owned = |(name, value): (std::borrow::Cow<'_, str>, std::borrow::Cow<'_, str>)| {

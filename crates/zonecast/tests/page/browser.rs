@@ -1,6 +1,6 @@
 //! An admin's day in a real browser, against a real PowerDNS.
 //!
-//! The steps are in `day.mjs` and `domains.mjs`, for Playwright speaks JavaScript. What the browser
+//! The steps are in `day.mjs`, `domains.mjs` and `adopt.mjs`, for Playwright speaks JavaScript. What the browser
 //! cannot do itself it asks for by a line on its standard output: `@break` makes the provider refuse
 //! reverse names, `@mend` puts it right, `@zone d1.test` transfers a zone from the server. With `ZONECAST_PICTURES` set to a folder
 //! the screens are stored there.
@@ -70,6 +70,24 @@ fn domains_pools_and_keys_in_a_browser() {
             other => panic!("the browser asks for {other}"),
         }
         "done".to_owned()
+    });
+}
+
+/// The export of the command line's test, brought by hand (S2.6, S2.36, S2.65).
+#[test]
+fn somebody_moves_in_by_the_page() {
+    let server = PowerDns::start(Backend::Sqlite);
+    server.create_zone("vps.example", "Native");
+    server.create_zone("2.0.192.in-addr.arpa", "Native");
+    let daemon = Daemon::start();
+    let dump = include_str!("../scenarios/puq.sql");
+    let dump = dump.replace("@SERVER@", &server.api_url()).replace("@KEY@", server.api_key());
+    let file = daemon.folder().join("whmcs.sql");
+    std::fs::write(&file, dump).expect("the export");
+    walk("adopt.mjs", &daemon, &server, &server.api_url(), |asked| match asked {
+        "file" => file.display().to_string(),
+        "hosts" => daemon.must("GET", "/hosts?limit=500", None).as_array().map_or(0, Vec::len).to_string(),
+        other => panic!("the browser asks for {other}"),
     });
 }
 

@@ -62,14 +62,18 @@ const input = readline.createInterface({ input: process.stdin })[Symbol.asyncIte
 
 /** Asks the test for something a browser cannot do. */
 export const ask = async (word) => {
+    must((await tell(word)) === "done", `${word} was not done`);
+};
+
+/** What the test knows and a browser does not. */
+export const tell = async (word) => {
     console.log(`@${word}`);
-    must((await input.next()).value === "done", `${word} was not done`);
+    return (await input.next()).value;
 };
 
 /** What stands in a zone at the server, by transfer. */
 export const zone = async (name) => {
-    console.log(`@zone ${name}`);
-    return JSON.parse((await input.next()).value);
+    return JSON.parse(await tell(`zone ${name}`));
 };
 
 /** No wrong colours, names, roles or orders, by axe. */
