@@ -45,5 +45,5 @@ pub use plan::{
 };
 pub use record::{RRset, RecordData, RecordError, RecordType, Ttl, bare_names};
 pub use serial::Serial;
-pub use states::{ConnectionState, HostState, JobState, KeyState, ZoneState};
+pub use states::{ConnectionState, JobState, KeyState, OwnerState, State, ZoneState};
 pub use zone::{ConflictPolicy, ConnectionId, Zone, ZoneId};

@@ -10,7 +10,7 @@ use arc_swap::ArcSwap;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use tokio::sync::Mutex;
-use zonecast_core::{ConflictPolicy, ConnectionId, Name, Zone, ZoneId, ZoneIndex};
+use zonecast_core::{ConflictPolicy, ConnectionId, Name, Zone, ZoneId, ZoneIndex, ZoneState};
 use zonecast_providers::fields::{self, Deps, Settings};
 use zonecast_providers::{Provider, ZoneRef};
 use zonecast_store::{ConnectionRow, PoolRow, Store, StoreError, ZoneMark, ZoneRow};
@@ -196,7 +196,7 @@ async fn read_connections(
 
 /// Whether what is noted of a connection without a new version is the same.
 fn fares_the_same(old: &ConnectionRow, new: &ConnectionRow) -> bool {
-    let of = |row: &ConnectionRow| (row.state.clone(), row.last_error.clone(), row.failures, row.open_until);
+    let of = |row: &ConnectionRow| (row.state, row.last_error.clone(), row.failures, row.open_until);
     of(old) == of(new)
 }
 
@@ -242,7 +242,7 @@ fn same_entries(old: &Connections, new: &Connections) -> bool {
 /// What matching sees of a zone: nothing of one that is being taken out, so nothing is wanted there and
 /// what stands goes.
 fn matching(entry: &ZoneEntry) -> Option<&Zone> {
-    (entry.row.state != "deleting").then_some(&entry.zone)
+    (entry.row.state != ZoneState::Deleting).then_some(&entry.zone)
 }
 
 fn entry(row: ZoneRow, connection: Arc<ConnectionEntry>) -> ZoneEntry {

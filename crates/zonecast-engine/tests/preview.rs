@@ -20,7 +20,10 @@ use zonecast::catalog::Connector;
 use zonecast::problem::Problem;
 use zonecast::service::plan::{self, PlanNote, PlanView};
 use zonecast::service::{Caller, Expected, dry_run, hosts, records};
-use zonecast_core::{Capabilities, Guard, Name, ObservedRRset, ObservedValue, RecordData, RecordType, Ttl};
+use zonecast_core::{
+    Capabilities, Guard, KeyState, Name, ObservedRRset, ObservedValue, OwnerState, RecordData, RecordType,
+    Ttl,
+};
 use zonecast_providers::Provider;
 use zonecast_providers::memory::Memory;
 use zonecast_store::{
@@ -225,9 +228,10 @@ impl Estate {
             let names: Vec<Name> = names.into_iter().collect();
             let keys = self.bed.app.store.keys_at(zone.zone_id, &names).await.unwrap();
             let told = keys.into_iter().filter_map(|key| {
-                let state = if key.state == "served" { "applied".to_owned() } else { key.state };
-                let tells = state != "applied" || key.last_error.is_some();
-                tells.then(|| (key.name.to_string(), key.rtype.to_string(), state, key.last_error))
+                let state = if key.state == KeyState::Served { KeyState::Applied } else { key.state };
+                let tells = state != KeyState::Applied || key.last_error.is_some();
+                tells
+                    .then(|| (key.name.to_string(), key.rtype.to_string(), state.to_string(), key.last_error))
             });
             assert_eq!(promised, told.collect::<BTreeSet<_>>(), "in zone {}", zone.zone_id);
         }
@@ -354,7 +358,7 @@ impl Deed {
 async fn withdrawal(estate: &Estate) -> Vec<OwnerWrite> {
     let app = &estate.bed.app;
     let view = app.catalog.view();
-    let filter = OwnerFilter { state: "active".to_owned(), ..OwnerFilter::default() };
+    let filter = OwnerFilter { state: Some(OwnerState::Active), ..OwnerFilter::default() };
     let rows = app.store.records(&filter, 0, 100).await.unwrap();
     let write = |row: zonecast_store::RecordRow| {
         let claims = zonecast::service::touch::record_claims(&row);
@@ -417,10 +421,10 @@ async fn what_stands_below_a_new_delegation_is_occluded_at_once() {
         let below = name("vm.sub.example.test");
         let there = async || {
             let keys = bed.app.store.keys_at(zone, std::slice::from_ref(&below)).await.unwrap();
-            keys.iter().map(|key| key.state.clone()).collect::<Vec<_>>()
+            keys.iter().map(|key| key.state).collect::<Vec<_>>()
         };
         if body["type"] == "A" {
-            until("the record is occluded", async || there().await == ["occluded"]).await;
+            until("the record is occluded", async || there().await == [KeyState::Occluded]).await;
         } else {
             until("the delegation stands", async || !bed.there(FORWARD, "sub.example.test", "NS").is_empty())
                 .await;

@@ -9,7 +9,9 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::time::Instant;
-use zonecast_core::{AddressPolicy, Name, RecordData, RecordType, Ttl};
+use zonecast_core::{
+    AddressPolicy, ConnectionState, KeyState, Name, OwnerState, RecordData, RecordType, Ttl, ZoneState,
+};
 use zonecast_store::*;
 
 type Result<T> = std::result::Result<T, Box<dyn std::error::Error>>;
@@ -85,7 +87,7 @@ async fn zones(store: &Store) -> Result<Vec<ZoneRow>> {
             secrets: Default::default(),
             budget_group: String::new(),
             implicit: false,
-            state: "ok".into(),
+            state: ConnectionState::Ok,
             last_error: None,
             failures: 0,
             open_until: 0,
@@ -102,7 +104,7 @@ async fn zones(store: &Store) -> Result<Vec<ZoneRow>> {
             provider_zone_id: None,
             physical_id: name.into(),
             settings: Default::default(),
-            state: "ok".into(),
+            state: ZoneState::Ok,
             last_error: None,
             waiting: Default::default(),
             cuts: Vec::new(),
@@ -145,7 +147,7 @@ fn write(index: usize, zones: &[ZoneRow], action: OwnerAction) -> Result<OwnerWr
         addresses: [v4, v6].map(|ip| AddressRow { ip, reverse_name: None }).into(),
         ttl: None,
         address_policy: AddressPolicy::All,
-        state: "active".into(),
+        state: OwnerState::Active,
         vm_status: None,
         created_at: 0,
         updated_at: 0,
@@ -250,7 +252,7 @@ async fn results(store: &Store, zone_id: i64, dirty: &[DirtyName]) -> Result<Vec
                 zone_id,
                 name: claim.name,
                 rtype: claim.data.rtype(),
-                state: "applied".into(),
+                state: KeyState::Applied,
                 applied: vec![claim.data],
                 ttl: Ttl::DEFAULT,
                 last_error: None,

@@ -1,12 +1,19 @@
 //! Lists inside one column: values of a type, names, RRsets. Lengths are two bytes, big-endian.
 
 use crate::error::StoreError;
+use std::str::FromStr;
+use zonecast_core::states::UnknownState;
 use zonecast_core::{Name, RRset, RecordData, RecordType, Ttl};
 
 fn put(out: &mut Vec<u8>, bytes: &[u8]) {
     // Values are at most 65535 bytes and names far shorter, by their types.
     out.extend_from_slice(&(bytes.len() as u16).to_be_bytes());
     out.extend_from_slice(bytes);
+}
+
+/// A word of `core::states`.
+pub(crate) fn state<T: FromStr<Err = UnknownState>>(word: &str) -> Result<T, StoreError> {
+    word.parse().map_err(|error: UnknownState| StoreError::Corrupt(error.to_string()))
 }
 
 /// Walks a column; every step fails on a cut.

@@ -9,6 +9,7 @@ use crate::secrets::{MasterKey, Place};
 use crate::sql::{args, statements};
 use secrecy::{ExposeSecret as _, SecretString};
 use std::collections::BTreeMap;
+use zonecast_core::ConnectionState;
 
 statements! {
     CONNECTION = "SELECT id, name, provider, settings, secrets, budget_group, implicit, state, last_error, failures,
@@ -29,9 +30,9 @@ statements! {
     CONNECTION_NOTE = "UPDATE connection SET state = $2, last_error = $3, failures = $4, open_until = $5,
         trouble_since = CASE WHEN $2 = 'ok' THEN 0 WHEN trouble_since = 0 THEN $6 ELSE trouble_since END
         WHERE id = $1 AND state <> 'paused'";
-    GROUP_HOLD = "UPDATE connection SET state = 'open', last_error = $2, failures = failures + 1, open_until = $3,
+    GROUP_HOLD = "UPDATE connection SET state = 'unreachable', last_error = $2, failures = failures + 1, open_until = $3,
         trouble_since = CASE WHEN trouble_since = 0 THEN $4 ELSE trouble_since END
-        WHERE budget_group = $1 AND state IN ('ok', 'open', 'probing') AND (open_until < $3 OR open_until > $5)";
+        WHERE budget_group = $1 AND state IN ('ok', 'unreachable', 'probing') AND (open_until < $3 OR open_until > $5)";
     CONNECTION_NAMED = "SELECT id FROM connection WHERE name = $1";
     CONNECTION_ZONE = "SELECT id FROM zone WHERE connection_id = $1 LIMIT 1";
     CONNECTION_REMOVE = "DELETE FROM connection WHERE id = $1";
@@ -71,13 +72,7 @@ impl Store {
         let mut tx = self.db().begin().await?;
         let now = self.clock(&mut tx).await?;
         let mut values = args![row.name.as_str(), row.provider.as_str(), codec::to_json(&row.settings)?];
-        values.extend(args![
-            row.budget_group.as_str(),
-            row.implicit,
-            row.state.as_str(),
-            &row.last_error,
-            now
-        ]);
+        values.extend(args![row.budget_group.as_str(), row.implicit, row.state, &row.last_error, now]);
         let added = tx.one(&CONNECTION_ADD, values).await;
         let (id,): (i64,) = match added {
             Err(DbError::Unique(_)) => {
@@ -107,7 +102,7 @@ impl Store {
         let sealed = seal_all(self.master(), row.id, &row.secrets)?;
         let mut values =
             args![row.id, row.version, row.name.as_str(), codec::to_json(&row.settings)?, sealed];
-        values.extend(args![row.budget_group.as_str(), row.implicit, row.state.as_str(), &row.last_error]);
+        values.extend(args![row.budget_group.as_str(), row.implicit, row.state, &row.last_error]);
         values.extend(args![row.failures, row.open_until, now]);
         match tx.execute(&CONNECTION_SET, values).await {
             Ok(1) => {}
@@ -131,7 +126,7 @@ impl Store {
     pub async fn set_connection_state(
         &self,
         id: i64,
-        state: &str,
+        state: ConnectionState,
         last_error: Option<&str>,
         failures: i64,
         open_until: Millis,
@@ -147,7 +142,7 @@ impl Store {
     pub async fn note_connection(
         &self,
         id: i64,
-        state: &str,
+        state: ConnectionState,
         last_error: Option<&str>,
         failures: i64,
         open_until: Millis,
@@ -198,7 +193,7 @@ impl Store {
             secrets: open_all(self.master(), row.0, &row.4)?,
             budget_group: row.5,
             implicit: row.6 != 0,
-            state: row.7,
+            state: codec::state(&row.7)?,
             last_error: row.8,
             failures: row.9,
             open_until: row.10,

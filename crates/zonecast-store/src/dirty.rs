@@ -32,7 +32,7 @@ statements! {
             FROM d CROSS JOIN p WHERE d.id IS NOT NULL)
         SELECT c.budget_group, c.id, z.id, CAST(g.priority AS BIGINT), CAST(g.due AS BIGINT)
         FROM g JOIN zone z ON z.id = g.zone_id JOIN connection c ON c.id = z.connection_id
-        WHERE g.due > 0 AND z.state IN ('ok', 'parked', 'deleting') AND c.state IN ('ok', 'open', 'probing', 'parked')
+        WHERE g.due > 0 AND z.state IN ('ok', 'parked', 'deleting') AND c.state IN ('ok', 'unreachable', 'probing', 'parked')
             AND (c.open_until <= $1 OR c.open_until > $2) AND (z.open_until <= $1 OR z.open_until > $2)
             AND NOT EXISTS (SELECT 1 FROM meta m WHERE m.key = 'paused' AND m.value = '1')
         ORDER BY g.priority, z.id";

@@ -47,7 +47,7 @@ fn domain(row: DomainTuple) -> Result<DomainRow, StoreError> {
         id: row.0,
         name: codec::name(&row.1)?,
         kind: row.2,
-        state: row.3,
+        state: codec::state(&row.3)?,
         addresses: codec::json(&row.4)?,
         ttl: codec::optional_ttl(row.5)?,
         records: codec::read_domain_sets(&row.6)?,

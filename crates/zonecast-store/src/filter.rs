@@ -2,7 +2,7 @@
 
 use crate::codec;
 use crate::sql::{Value, args};
-use zonecast_core::Name;
+use zonecast_core::{Name, OwnerState};
 
 /// Which owners of one kind to list. Everything left empty means all.
 #[derive(Clone, Default, Debug)]
@@ -12,7 +12,7 @@ pub struct OwnerFilter {
     /// Whether `search` is the beginning of the name.
     pub prefix: bool,
     /// One state.
-    pub state: String,
+    pub state: Option<OwnerState>,
     /// Only owners at or below this name, such as a zone's.
     pub below: Option<Name>,
     /// Only owners of just this name.
@@ -29,7 +29,7 @@ impl OwnerFilter {
             (None, Some(name)) => (name.key().to_vec(), codec::subtree_end(name.key())),
             (None, None) => (Vec::new(), codec::subtree_end(&[])),
         };
-        args![like(&self.search, self.prefix), self.state.as_str(), from, to]
+        args![like(&self.search, self.prefix), self.state.map_or("", OwnerState::as_str), from, to]
     }
 }
 

@@ -72,7 +72,7 @@ fn host(row: HostTuple) -> Result<HostRow, StoreError> {
         addresses: codec::json(&row.4)?,
         ttl: codec::optional_ttl(row.5)?,
         address_policy: if row.6 == 1 { AddressPolicy::First } else { AddressPolicy::All },
-        state: row.7,
+        state: codec::state(&row.7)?,
         vm_status: row.8,
         created_at: row.9,
         updated_at: row.10,
@@ -85,7 +85,7 @@ pub(crate) fn push_host(out: &mut Vec<Value>, host: &HostRow) -> Result<(), Stor
     out.extend(args![&host.fqdn, host.fqdn.to_string(), &host.name, &host.main_domain]);
     out.extend(args![addresses_json(&host.addresses)?, host.ttl]);
     let policy = i64::from(host.address_policy == AddressPolicy::First);
-    out.extend(args![policy, host.state.as_str(), &host.vm_status]);
+    out.extend(args![policy, host.state, &host.vm_status]);
     Ok(())
 }
 

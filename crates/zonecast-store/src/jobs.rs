@@ -11,7 +11,7 @@ use crate::model::*;
 use crate::raise::raise_watched;
 use crate::sql::{Value, args, bulk, statements};
 use std::collections::BTreeMap;
-use zonecast_core::Name;
+use zonecast_core::{JobState, Name};
 
 statements! {
     JOB = "SELECT id, kind, title, state, total, succeeded, failed, superseded_by, owner_kind, owner_id, created_at,
@@ -59,7 +59,7 @@ bulk! {
 #[derive(Clone, Default, Debug)]
 pub struct JobFilter {
     /// One state.
-    pub state: String,
+    pub state: Option<JobState>,
     /// One kind.
     pub kind: String,
     /// The jobs about one owner.
@@ -78,7 +78,8 @@ pub(crate) struct JobSeed<'a> {
 impl JobSeed<'_> {
     pub async fn insert(&self, tx: &mut Tx, now: Millis) -> Result<(), DbError> {
         let open = self.total + usize::from(self.held_open);
-        let (state, finished) = if open == 0 { ("done", Some(now)) } else { ("queued", None) };
+        let (state, finished) =
+            if open == 0 { (JobState::Done, Some(now)) } else { (JobState::Queued, None) };
         let mut values =
             args![self.id, self.job.kind.as_str(), self.job.title.as_str(), state, self.total, open];
         values.extend(args![self.owner.map(|owner| owner.kind.code()), self.owner.map(|owner| owner.id)]);
@@ -100,7 +101,7 @@ fn job(row: JobTuple) -> Result<JobRow, StoreError> {
         id: row.0,
         kind: row.1,
         title: row.2,
-        state: row.3,
+        state: codec::state(&row.3)?,
         total: row.4,
         succeeded: row.5,
         failed: row.6,
@@ -124,7 +125,11 @@ impl Store {
         before: Option<i64>,
         limit: usize,
     ) -> Result<Vec<JobRow>, StoreError> {
-        let mut values = args![before.unwrap_or(i64::MAX), filter.state.as_str(), filter.kind.as_str()];
+        let mut values = args![
+            before.unwrap_or(i64::MAX),
+            filter.state.map_or("", JobState::as_str),
+            filter.kind.as_str()
+        ];
         values.extend(args![filter.owner.map_or(0, |owner| owner.kind.code())]);
         values.extend(args![filter.owner.map_or(0, |owner| owner.id), limit]);
         self.db().all(&JOBS, values).await?.into_iter().map(job).collect()

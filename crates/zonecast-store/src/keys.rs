@@ -5,7 +5,7 @@ use crate::codec;
 use crate::error::{DbError, StoreError};
 use crate::model::*;
 use crate::sql::{Value, args, bulk, statements};
-use zonecast_core::{Name, RecordType};
+use zonecast_core::{KeyState, Name, RecordType};
 
 statements! {
     KEYS_IN_STATE = "SELECT zone_id, name_key, rtype, state, applied, ttl, last_error, attempts, next_attempt_at, verified,
@@ -50,7 +50,7 @@ pub(crate) fn key(row: KeyTuple) -> Result<KeyRow, StoreError> {
         zone_id: row.0,
         name: codec::name(&row.1)?,
         rtype,
-        state: row.3,
+        state: codec::state(&row.3)?,
         applied: codec::read_values(rtype, &row.4)?,
         ttl: codec::ttl(row.5)?,
         last_error: row.6,
@@ -107,7 +107,7 @@ impl Store {
     pub async fn keys_in_state(
         &self,
         zone_id: i64,
-        state: &str,
+        state: KeyState,
         after: Option<&[u8]>,
         limit: usize,
     ) -> Result<Vec<KeyRow>, StoreError> {
@@ -126,7 +126,13 @@ impl Store {
         let mut outcomes = Vec::with_capacity(rows.len());
         for (state, applied, ttl, note, at) in rows {
             let applied = codec::read_values(rtype, &applied)?;
-            outcomes.push(OutcomeRow { at, state, applied, ttl: codec::ttl(ttl)?, note });
+            outcomes.push(OutcomeRow {
+                at,
+                state: codec::state(&state)?,
+                applied,
+                ttl: codec::ttl(ttl)?,
+                note,
+            });
         }
         Ok(outcomes)
     }

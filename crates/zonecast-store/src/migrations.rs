@@ -50,6 +50,12 @@ const STEPS: &[(i64, &str, &str, &str)] = &[
         include_str!("../migrations/sqlite/0007_whose.sql"),
         include_str!("../migrations/postgres/0007_whose.sql"),
     ),
+    (
+        8,
+        "unreachable",
+        include_str!("../migrations/sqlite/0008_unreachable.sql"),
+        include_str!("../migrations/postgres/0008_unreachable.sql"),
+    ),
 ];
 
 /// The steps for one engine.

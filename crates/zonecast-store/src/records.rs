@@ -44,7 +44,7 @@ fn record(row: RecordTuple) -> Result<RecordRow, StoreError> {
         ttl: codec::optional_ttl(row.4)?,
         zone_id: row.5,
         source: row.6,
-        state: row.7,
+        state: codec::state(&row.7)?,
         created_at: row.8,
         updated_at: row.9,
         version: row.10,

@@ -13,7 +13,7 @@ use crate::model::*;
 use crate::sql::{Value, args, bulk, statements};
 use crate::verify::next_day;
 use std::collections::{BTreeMap, HashMap, HashSet};
-use zonecast_core::{Name, RecordType};
+use zonecast_core::{KeyState, Name, RecordType};
 
 /// How many former outcomes of a key are kept.
 const HISTORY: i64 = 20;
@@ -120,7 +120,7 @@ impl Store {
 
 /// A key as it was before the pass.
 struct Before {
-    state: String,
+    state: KeyState,
     applied: Vec<u8>,
     ttl: i64,
     last_error: Option<String>,
@@ -140,6 +140,7 @@ async fn keys_before(
     let found: Vec<Present> = tx.bulk_all(&KEYS_PRESENT, args![], rows).await?;
     let mut before = HashMap::with_capacity(found.len());
     for (name, rtype, state, applied, ttl, last_error, outcomes, updated_at, verify_due_at) in found {
+        let state = codec::state(&state)?;
         let was = Before { state, applied, ttl, last_error, outcomes, updated_at, verify_due_at };
         before.insert((name, codec::rtype(rtype)?), was);
     }
@@ -188,7 +189,7 @@ fn push_key(
     let mut outcomes = was.as_ref().map_or(0, |was| was.outcomes);
     if let Some(was) = was.as_ref().filter(|was| !same || was.last_error != key.last_error) {
         history.extend(place(zone_id, &key.name, key.rtype));
-        history.extend(args![outcomes % HISTORY, was.state.as_str(), was.applied.as_slice(), was.ttl]);
+        history.extend(args![outcomes % HISTORY, was.state, was.applied.as_slice(), was.ttl]);
         history.extend(args![&was.last_error, was.updated_at]);
         outcomes += 1;
     }
@@ -198,13 +199,13 @@ fn push_key(
         _ => now,
     };
     let standing = was.and_then(|was| was.verify_due_at).filter(|_| same);
-    let verify_due_at = match key.state.as_str() {
-        "applied" => Some(standing.unwrap_or(now)),
-        "served" => Some(standing.unwrap_or_else(|| next_day(zone_id, &key.name, key.rtype, now))),
+    let verify_due_at = match key.state {
+        KeyState::Applied => Some(standing.unwrap_or(now)),
+        KeyState::Served => Some(standing.unwrap_or_else(|| next_day(zone_id, &key.name, key.rtype, now))),
         _ => None,
     };
     puts.extend(place(zone_id, &key.name, key.rtype));
-    puts.extend(args![key.state.as_str(), applied, ttl, &key.last_error, key.attempts, key.next_attempt_at]);
+    puts.extend(args![key.state, applied, ttl, &key.last_error, key.attempts, key.next_attempt_at]);
     puts.extend(args![&key.verified, key.verified_at, verify_due_at, outcomes, updated_at]);
 }
 

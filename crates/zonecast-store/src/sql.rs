@@ -207,6 +207,16 @@ impl From<String> for Value {
         Value::Text(Some(if value.contains('\0') { value.replace('\0', "\u{fffd}") } else { value }))
     }
 }
+macro_rules! words {
+    ($($state:ident)*) => {
+        $(impl From<zonecast_core::$state> for Value {
+            fn from(value: zonecast_core::$state) -> Value {
+                Value::from(value.as_str())
+            }
+        })*
+    };
+}
+words! { ConnectionState JobState KeyState OwnerState ZoneState }
 impl From<&String> for Value {
     fn from(value: &String) -> Value {
         Value::from(value.as_str())

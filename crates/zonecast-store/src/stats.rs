@@ -3,6 +3,7 @@
 use crate::Store;
 use crate::error::StoreError;
 use crate::sql::{args, statements};
+use zonecast_core::KeyState;
 
 statements! {
     HOSTS_BY_STATE = "SELECT COUNT(*) FROM host WHERE state <> 'deleting'";
@@ -39,7 +40,7 @@ pub struct ZoneStats {
     /// Values of ours there.
     pub owned_values: i64,
     /// Keys per state of trouble; those that are well are not counted.
-    pub trouble: Vec<(String, i64)>,
+    pub trouble: Vec<(KeyState, i64)>,
 }
 
 impl Store {
@@ -60,7 +61,7 @@ impl Store {
         let trouble: Vec<(String, i64, i64)> = db.all(&TROUBLE, args![]).await?;
         for (state, zone_id, count) in trouble {
             if let Ok(index) = zones.binary_search_by_key(&zone_id, |zone| zone.zone_id) {
-                zones[index].trouble.push((state, count));
+                zones[index].trouble.push((crate::codec::state(&state)?, count));
             }
         }
         Ok(Stats { hosts, dirty_names, running_jobs, unsealed_audit, drift, zones })

@@ -9,7 +9,7 @@ use crate::sql::{args, statements};
 
 statements! {
     WAIT_ACCOUNT = "UPDATE connection SET failures = 0, open_until = 0
-        WHERE state IN ('open', 'probing', 'parked') AND (failures > 0 OR open_until > 0) AND budget_group =
+        WHERE state IN ('unreachable', 'probing', 'parked') AND (failures > 0 OR open_until > 0) AND budget_group =
         (SELECT c.budget_group FROM connection c JOIN zone z ON z.connection_id = c.id WHERE z.id = $1)";
     WAIT_ZONE = "UPDATE zone SET failures = 0, open_until = 0
         WHERE id = $1 AND state = 'parked' AND (failures > 0 OR open_until > 0)";

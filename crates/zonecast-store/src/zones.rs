@@ -13,7 +13,7 @@ use crate::idempotency::Remember;
 use crate::jobs::JobSeed;
 use crate::model::*;
 use crate::sql::{Sql, Value, args, statements};
-use zonecast_core::Name;
+use zonecast_core::{Name, ZoneState};
 
 statements! {
     ZONE = "SELECT id, name_key, connection_id, provider_zone_id, physical_id, settings, state, last_error, cuts,
@@ -96,7 +96,7 @@ pub(crate) fn zone(ZoneTuple(row, waiting): ZoneTuple) -> Result<ZoneRow, StoreE
         provider_zone_id: row.3,
         physical_id: row.4,
         settings: codec::json(&row.5)?,
-        state: row.6,
+        state: codec::state(&row.6)?,
         last_error: row.7,
         waiting,
         cuts: pairs(codec::read_names(&row.8)?),
@@ -144,7 +144,7 @@ impl Store {
         crate::meta::raise_epoch(&mut tx).await?;
         refuse_twin(&mut tx, row, 0).await?;
         let mut values = args![&row.name, row.connection_id, &row.provider_zone_id, row.physical_id.as_str()];
-        values.extend(args![codec::to_json(&row.settings)?, row.state.as_str(), &row.last_error]);
+        values.extend(args![codec::to_json(&row.settings)?, row.state, &row.last_error]);
         values.extend(args![flat(&row.cuts), Vec::new(), row.listed_at, now]);
         let (id,): (i64,) = tx.one(&ZONE_ADD, values).await?;
         crate::audit::insert(&mut tx, audit, now).await?;
@@ -163,7 +163,7 @@ impl Store {
         crate::meta::raise_epoch(&mut tx).await?;
         refuse_twin(&mut tx, row, row.id).await?;
         let mut values = args![row.id, row.version, &row.provider_zone_id, row.physical_id.as_str()];
-        values.extend(args![codec::to_json(&row.settings)?, row.state.as_str(), &row.last_error]);
+        values.extend(args![codec::to_json(&row.settings)?, row.state, &row.last_error]);
         values.extend(args![flat(&row.cuts), row.listed_at, now]);
         if tx.execute(&ZONE_SET, values).await? == 0 {
             let found: Option<ZoneTuple> = tx.optional(&ZONE, args![row.id]).await?;
@@ -180,11 +180,11 @@ impl Store {
     pub async fn set_zone_state(
         &self,
         id: i64,
-        state: &str,
+        state: ZoneState,
         last_error: Option<&str>,
     ) -> Result<(), StoreError> {
         let mut tx = self.db().begin().await?;
-        if state == "deleting" {
+        if state == ZoneState::Deleting {
             crate::meta::raise_epoch(&mut tx).await?;
         }
         found(tx.execute(&ZONE_STATE, args![id, state, last_error]).await?, id)?;
@@ -196,7 +196,7 @@ impl Store {
     pub async fn note_zone(
         &self,
         id: i64,
-        state: &str,
+        state: ZoneState,
         last_error: Option<&str>,
         failures: i64,
         open_until: Millis,
@@ -321,7 +321,7 @@ async fn end_removal(tx: &mut Tx, id: i64) -> Result<Option<i64>, DbError> {
 }
 
 async fn refuse_twin(tx: &mut Tx, row: &ZoneRow, own_id: i64) -> Result<(), DbError> {
-    if row.state == "deleting" {
+    if row.state == ZoneState::Deleting {
         return Ok(());
     }
     let values: Vec<Value> = args![row.physical_id.as_str(), own_id];

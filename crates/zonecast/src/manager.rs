@@ -23,8 +23,8 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, Instant};
-use zonecast_core::Name;
 use zonecast_core::host::parse_host_name;
+use zonecast_core::{JobState, Name};
 
 /// How often a call is sent again when the server does not answer, with growing pauses.
 const RETRIES: u32 = 4;
@@ -285,13 +285,13 @@ impl DnsManager {
         let mut pause = Duration::from_millis(10);
         loop {
             let state = match self.send(Call::get(format!("jobs/{job}"))).await {
-                Ok(answer) => text(answer.data.get("state").unwrap_or(&Value::Null)),
+                Ok(answer) => answer.data["state"].as_str().and_then(|state| state.parse().ok()),
                 Err(_) => return Status::Pending,
             };
-            match state.as_str() {
-                "done" | "superseded" => return Status::Done,
-                "partial" => return Status::Partial,
-                "failed" | "cancelled" => return Status::Failed,
+            match state {
+                Some(JobState::Done | JobState::Superseded) => return Status::Done,
+                Some(JobState::Partial) => return Status::Partial,
+                Some(JobState::Failed | JobState::Cancelled) => return Status::Failed,
                 _ if Instant::now() >= end => return Status::Pending,
                 _ => tokio::time::sleep(pause).await,
             }

@@ -4,7 +4,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use std::fmt;
 use std::net::IpAddr;
-use zonecast_core::Name;
+use zonecast_core::{KeyState, Name};
 
 /// What became of a wish.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -57,8 +57,8 @@ pub struct RecordState {
     /// Its values.
     #[serde(default)]
     pub values: Vec<String>,
-    /// Where it stands: pending, applied, served, retrying, failed, conflict ...
-    pub state: String,
+    /// Where it stands.
+    pub state: KeyState,
     /// The provider's own words.
     #[serde(default)]
     pub last_error: Option<String>,
@@ -84,7 +84,7 @@ impl Outcome {
     pub(crate) fn of_host(host: &Value, job_id: Option<i64>, status: Status) -> Outcome {
         let rows = host.get("records").cloned().unwrap_or_else(|| json!([]));
         let records: Vec<RecordState> = serde_json::from_value(rows).unwrap_or_default();
-        let conflict = records.iter().find(|record| record.state == "conflict");
+        let conflict = records.iter().find(|record| record.state == KeyState::Conflict);
         let nowhere = host["no_matching_zone"] == json!(true) && host["state"] == "active";
         let status = match (status, conflict) {
             (Status::Done | Status::Unchanged | Status::Pending, _) if nowhere => Status::NoMatchingZone,
@@ -123,7 +123,7 @@ impl Outcome {
             name: name.to_string(),
             record_type: if ip.is_ipv4() { "A".to_owned() } else { "AAAA".to_owned() },
             values: vec![ip.to_string()],
-            state: "conflict".to_owned(),
+            state: KeyState::Conflict,
             last_error: Some(words.clone()),
         });
         self.message = words;
@@ -143,8 +143,11 @@ mod tests {
         let outcome = Outcome::of_host(&host, None, Status::Conflict);
         let outcome = outcome.refused(&name, "192.0.2.9".parse().unwrap(), "has another".to_owned());
         assert_eq!((outcome.status, outcome.message.as_str()), (Status::Conflict, "has another"));
-        let states: Vec<_> = outcome.records.iter().map(|row| (row.state.as_str(), &row.values[0])).collect();
-        assert_eq!(states, [("served", &"192.0.2.1".to_owned()), ("conflict", &"192.0.2.9".to_owned())]);
+        let states: Vec<_> = outcome.records.iter().map(|row| (row.state, &row.values[0])).collect();
+        assert_eq!(
+            states,
+            [(KeyState::Served, &"192.0.2.1".to_owned()), (KeyState::Conflict, &"192.0.2.9".to_owned())]
+        );
         assert!(!outcome.is_well());
     }
 

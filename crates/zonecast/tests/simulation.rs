@@ -17,7 +17,7 @@ use zonecast::catalog::{Catalog, Connector};
 use zonecast::config::Config;
 use zonecast::service::{Caller, Expected, hosts};
 use zonecast::sync::Engine;
-use zonecast_core::{Guard, Name, ObservedRRset, RecordData, RecordType, Ttl};
+use zonecast_core::{Guard, Name, ObservedRRset, RecordData, RecordType, Ttl, ZoneState};
 use zonecast_dns::{Authority, MemoryZoneStore};
 use zonecast_providers::memory::{Memory, Mood};
 use zonecast_providers::{ErrorClass, Provider};
@@ -135,7 +135,7 @@ fn zone_row(name: Name, connection_id: i64, physical_id: String) -> ZoneRow {
         provider_zone_id: None,
         physical_id,
         settings: serde_json::Map::new(),
-        state: "ok".to_owned(),
+        state: ZoneState::Ok,
         last_error: None,
         waiting: Default::default(),
         cuts: Vec::new(),

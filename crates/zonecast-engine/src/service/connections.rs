@@ -10,7 +10,7 @@ use crate::catalog::{View, ZoneEntry};
 use crate::problem::Problem;
 use serde_json::Value;
 use std::time::{Duration, Instant};
-use zonecast_core::Name;
+use zonecast_core::{ConnectionState, Name, ZoneState};
 use zonecast_providers::fields::Settings;
 use zonecast_providers::{Provider, ZoneRef};
 use zonecast_store::{ConnectionRow, Operation, Remember, StoreError};
@@ -47,7 +47,7 @@ fn view_of(row: &ConnectionRow, view: &View) -> ConnectionView {
     let zones = view.zones.values().filter(|zone| zone.row.connection_id == row.id).count();
     let mut shown = ConnectionView::of(row, masked(&row.settings, &row.secrets), zones);
     if view.paused {
-        shown.state = "paused".to_owned();
+        shown.state = ConnectionState::Paused;
         shown.notes.push("everything is paused".to_owned());
     }
     shown
@@ -109,7 +109,7 @@ pub fn fresh(
         secrets: settings.secrets.clone(),
         budget_group,
         implicit,
-        state: "ok".to_owned(),
+        state: ConnectionState::Ok,
         last_error: None,
         failures: 0,
         open_until: 0,
@@ -193,8 +193,8 @@ pub fn change_settings(
     row.settings = plain_map(&settings);
     row.secrets = settings.secrets;
     // Whatever was wrong before may be right now.
-    if !same && row.state != "paused" {
-        row.state = "ok".to_owned();
+    if !same && row.state != ConnectionState::Paused {
+        row.state = ConnectionState::Ok;
         row.last_error = None;
         row.failures = 0;
         row.open_until = 0;
@@ -219,7 +219,7 @@ pub(super) async fn update(
         error => taken(error, &row.name),
     })?;
     operation
-        .set_connection_state(row.id, &row.state, row.last_error.as_deref(), row.failures, row.open_until)
+        .set_connection_state(row.id, row.state, row.last_error.as_deref(), row.failures, row.open_until)
         .await?;
     for mut zone in operation.zones_at(row.id).await? {
         let there = physical_id(row, provider.as_ref(), &zone.name, zone.provider_zone_id.clone());
@@ -294,17 +294,16 @@ pub async fn test(app: &App, id: i64, body: &Value) -> Result<TestView, Problem>
 pub async fn test_zone(app: &App, zone: &ZoneEntry) -> Result<TestView, Problem> {
     let connection = &zone.connection.row;
     let found = run_test(app, connection, zone.reference(Instant::now() + TEST_PATIENCE)).await?;
-    let well = |state: &str| state == "ok" || state == "paused";
     let others = app.catalog.view();
     let others = others.zones.values().filter(|other| other.row.connection_id == connection.id);
     let zones: Vec<i64> = others
-        .filter(|zone| !well(&zone.row.state) || !well(&connection.state))
+        .filter(|zone| zone.row.state == ZoneState::Parked || connection.state.is_trouble())
         .map(|zone| zone.row.id)
         .collect();
     if found.ok && !zones.is_empty() {
         app.store.end_waits(&zones).await?;
-        app.store.note_connection(connection.id, "ok", None, 0, 0).await?;
-        app.store.note_zone(zone.row.id, "ok", None, 0, 0).await?;
+        app.store.note_connection(connection.id, ConnectionState::Ok, None, 0, 0).await?;
+        app.store.note_zone(zone.row.id, ZoneState::Ok, None, 0, 0).await?;
         app.catalog.reload().await?;
         app.engine.wake();
     }

@@ -8,7 +8,7 @@ use crate::catalog::View;
 use serde_json::Value;
 use std::net::IpAddr;
 use zonecast_core::host::{parse_address, parse_host_name};
-use zonecast_core::{AddressPolicy, Name, RecordData, RecordType, Ttl};
+use zonecast_core::{AddressPolicy, Name, OwnerState, RecordData, RecordType, Ttl};
 use zonecast_store::{AddressRow, HostRow, PoolRow, RecordRow};
 
 /// Most addresses of one host.
@@ -34,7 +34,17 @@ pub struct HostForm {
     /// The panel's word.
     pub vm_status: Field<String>,
     /// `active`, `disabled`, `suspended`, `secondary`.
-    pub state: Field<String>,
+    pub state: Field<OwnerState>,
+}
+
+/// A state that a person may set.
+pub fn state_of(text: &str, allowed: &[OwnerState]) -> Result<OwnerState, String> {
+    let known = allowed.iter().find(|state| state.as_str() == text);
+    known.copied().ok_or_else(|| format!("must be one of {}", words(allowed)))
+}
+
+fn words(states: &[OwnerState]) -> String {
+    states.iter().map(|state| state.as_str()).collect::<Vec<_>>().join(", ")
 }
 
 impl HostForm {
@@ -52,10 +62,7 @@ impl HostForm {
                 _ => Err("must be \"all\" or \"first\""),
             }),
             vm_status: form.line("vm_status", 100, errors),
-            state: form.parsed("state", errors, |text| match text {
-                "active" | "disabled" | "suspended" | "secondary" => Ok(text.to_owned()),
-                _ => Err("must be \"active\", \"disabled\", \"suspended\" or \"secondary\""),
-            }),
+            state: form.parsed("state", errors, |text| state_of(text, OwnerState::OF_HOSTS)),
         };
         form.finish(errors);
         host
@@ -87,7 +94,7 @@ impl HostForm {
         self.vm_status.over(&mut row.vm_status);
         match self.state {
             Field::Is(state) => row.state = state,
-            Field::Null => row.state = "active".to_owned(),
+            Field::Null => row.state = OwnerState::Active,
             Field::Absent => {}
         }
         match self.fqdn {
@@ -124,7 +131,7 @@ fn blank_host() -> HostRow {
         addresses: Vec::new(),
         ttl: None,
         address_policy: AddressPolicy::All,
-        state: "active".to_owned(),
+        state: OwnerState::Active,
         vm_status: None,
         created_at: 0,
         updated_at: 0,
@@ -284,7 +291,7 @@ impl RecordForm {
             ttl: None,
             zone_id: None,
             source: String::new(),
-            state: "active".to_owned(),
+            state: OwnerState::Active,
             created_at: 0,
             updated_at: 0,
             version: 0,

@@ -17,7 +17,7 @@ use crate::problem::Problem;
 use serde_json::Value;
 use std::net::IpAddr;
 use zonecast_core::host::{parse_address, parse_host_name};
-use zonecast_core::{AddressPolicy, Name, RecordType};
+use zonecast_core::{AddressPolicy, Name, OwnerState, RecordType};
 use zonecast_store::{HostRow, NewClaim, OwnerFilter, OwnerId, OwnerKind, OwnerRow, StoreError};
 
 impl Owner for HostRow {
@@ -26,11 +26,11 @@ impl Owner for HostRow {
     type View = HostView;
 
     fn head(&self) -> Head<'_> {
-        Head { id: self.id, version: self.version, state: &self.state, name: &self.fqdn }
+        Head { id: self.id, version: self.version, state: self.state, name: &self.fqdn }
     }
 
     fn leave(&mut self) {
-        self.state = "deleting".to_owned();
+        self.state = OwnerState::Deleting;
     }
 
     fn into_row(self) -> OwnerRow {
@@ -65,8 +65,9 @@ impl Owner for HostRow {
     /// One that was never synced stays so while it is disabled or suspended, and where hosts are synced by
     /// hand only (S5.21); one that was keeps its records, at its new values.
     fn claims(&mut self, app: &App, view: &View, held: &[NewClaim], begin: bool) -> Vec<NewClaim> {
-        let may_begin = begin || (self.state == "active" && app.config.orchestrator.dns.auto_register);
-        match self.state != "secondary" && (may_begin || !held.is_empty()) {
+        let may_begin =
+            begin || (self.state == OwnerState::Active && app.config.orchestrator.dns.auto_register);
+        match self.state != OwnerState::Secondary && (may_begin || !held.is_empty()) {
             true => host_claims(self, view),
             false => Vec::new(),
         }
@@ -74,9 +75,11 @@ impl Owner for HostRow {
 
     fn why_not(&self, held: &[NewClaim]) -> Option<String> {
         let HostRow { id, state, .. } = self;
-        match state.as_str() {
-            "secondary" => Some(format!("host {id} is secondary: its records are never written from here")),
-            "active" => None,
+        match state {
+            OwnerState::Secondary => {
+                Some(format!("host {id} is secondary: its records are never written from here"))
+            }
+            OwnerState::Active => None,
             _ if held.is_empty() => {
                 Some(format!("host {id} is {state} and was never synced: enable it first"))
             }
@@ -129,8 +132,8 @@ pub async fn get(app: &App, id: i64) -> Result<HostView, Problem> {
 fn asked(row: &HostRow, view: &View) -> Asked {
     Asked {
         owner: OwnerId { kind: OwnerKind::Host, id: row.id },
-        claims: if row.state == "secondary" { Vec::new() } else { host_claims(row, view) },
-        deleting: row.state == "deleting",
+        claims: if row.state == OwnerState::Secondary { Vec::new() } else { host_claims(row, view) },
+        deleting: row.state == OwnerState::Deleting,
     }
 }
 
@@ -159,7 +162,7 @@ fn view_of(row: &HostRow, view: &View) -> HostView {
             AddressPolicy::All => "all".to_owned(),
             AddressPolicy::First => "first".to_owned(),
         },
-        state: row.state.clone(),
+        state: row.state,
         vm_status: row.vm_status.clone(),
         no_matching_zone,
         created_at: time(row.created_at),
@@ -214,14 +217,19 @@ pub async fn set_reverse_name(
 }
 
 /// Changes the state: `active`, `disabled` or `suspended`.
-pub async fn set_state(app: &App, caller: &Caller, id: i64, state: &str) -> Result<Work<HostView>, Problem> {
+pub async fn set_state(
+    app: &App,
+    caller: &Caller,
+    id: i64,
+    state: OwnerState,
+) -> Result<Work<HostView>, Problem> {
     let word = match state {
-        "active" => "enable",
-        "disabled" => "disable",
+        OwnerState::Active => "enable",
+        OwnerState::Disabled => "disable",
         _ => "suspend",
     };
     owners::change(app, caller, id, Expected(None), &How::asked(word), |row: &mut HostRow, _| {
-        row.state = state.to_owned();
+        row.state = state;
         Ok(())
     })
     .await

@@ -7,6 +7,7 @@ use crate::app::App;
 use crate::problem::Problem;
 use std::collections::VecDeque;
 use std::time::Duration;
+use zonecast_core::JobState;
 use zonecast_store::{JobFilter, JobRow, LogLine, OwnerId, OwnerKind};
 
 /// Lines read in one step.
@@ -37,15 +38,13 @@ pub struct ListJobs {
 pub async fn list(app: &App, query: &ListJobs) -> Result<Page<JobView>, Problem> {
     let mut errors = Errors::default();
     let before = cursor_in(query.cursor.as_deref(), &mut errors);
+    let state = super::given(query.state.as_deref(), "state", str::parse::<JobState>, &mut errors);
     errors.into_result(())?;
     let host = query.host_id.map(|id| OwnerId { kind: OwnerKind::Host, id });
     let record = query.record_id.map(|id| OwnerId { kind: OwnerKind::Record, id });
     let domain = query.domain_id.map(|id| OwnerId { kind: OwnerKind::Domain, id });
-    let filter = JobFilter {
-        state: query.state.clone().unwrap_or_default(),
-        kind: query.kind.clone().unwrap_or_default(),
-        owner: host.or(record).or(domain),
-    };
+    let filter =
+        JobFilter { state, kind: query.kind.clone().unwrap_or_default(), owner: host.or(record).or(domain) };
     let rows = app.store.jobs(&filter, (before > 0).then_some(before), query.limit + 1).await?;
     let (rows, next_cursor) = super::cut(rows, query.limit, |row| row.id);
     Ok(Page { items: rows.iter().map(JobView::from).collect(), next_cursor })
@@ -87,7 +86,7 @@ pub enum Step {
     /// A line.
     Line(LogLineView),
     /// The job has ended, in this state; nothing follows.
-    End(String),
+    End(JobState),
 }
 
 impl Follower {

@@ -4,7 +4,7 @@ use crate::app::App;
 use crate::problem::Problem;
 use serde::Serialize;
 use std::collections::HashMap;
-use zonecast_core::{Name, RecordData, RecordType};
+use zonecast_core::{Name, OwnerState, RecordData, RecordType};
 use zonecast_store::{HostRow, OwnerFilter};
 
 /// Hosts read in one step.
@@ -29,7 +29,7 @@ pub struct MappingView {
 pub async fn page(app: &App, after: i64) -> Result<(Vec<MappingView>, Option<i64>), Problem> {
     let hosts = app.store.hosts(&OwnerFilter::default(), after, STEP).await?;
     let next = (hosts.len() == STEP).then(|| hosts.last().map(|host| host.id)).flatten();
-    let staying = || hosts.iter().filter(|host| host.state != "deleting");
+    let staying = || hosts.iter().filter(|host| host.state != OwnerState::Deleting);
     let names: Vec<Name> = staying().flat_map(reverse_names).collect();
     let mut in_force: HashMap<Name, RecordData> = HashMap::with_capacity(names.len());
     // Claims come oldest first, so the newest one stays.

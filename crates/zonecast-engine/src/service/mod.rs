@@ -156,6 +156,17 @@ impl Expected {
     }
 }
 
+/// A word of a query, read; what is wrong with it is told by its name.
+pub fn given<T, E: std::fmt::Display>(
+    text: Option<&str>,
+    field: &str,
+    parse: impl Fn(&str) -> Result<T, E>,
+    errors: &mut input::Errors,
+) -> Option<T> {
+    let read = parse(text?);
+    read.map_err(|error| errors.add(field, error.to_string())).ok()
+}
+
 /// Reads a cursor: the id after which the page begins.
 pub fn cursor_in(cursor: Option<&str>, errors: &mut input::Errors) -> i64 {
     let Some(text) = cursor.filter(|text| !text.is_empty()) else { return 0 };

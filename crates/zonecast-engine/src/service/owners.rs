@@ -21,7 +21,7 @@ use crate::catalog::View;
 use crate::problem::Problem;
 use claims::Lookup;
 use serde_json::Value;
-use zonecast_core::Name;
+use zonecast_core::{Name, OwnerState};
 use zonecast_store::{
     JobFilter, NewClaim, Operation, OwnerAction, OwnerFilter, OwnerId, OwnerKind, OwnerRow, OwnerWrite,
     StoreError,
@@ -34,7 +34,7 @@ pub struct Head<'a> {
     /// Raised by every change.
     pub version: i64,
     /// `active`, `deleting` and what the kind knows beside.
-    pub state: &'a str,
+    pub state: OwnerState,
     /// Its name.
     pub name: &'a Name,
 }
@@ -124,7 +124,7 @@ async fn find<K: Owner>(app: &App, id: i64) -> Result<K, Problem> {
 async fn current<K: Owner>(app: &App, id: i64) -> Result<K, Problem> {
     let row: K = find(app, id).await?;
     match row.head().state {
-        "deleting" => Err(Problem::new(409, format!("{} {id} is being removed", K::KIND.word()))),
+        OwnerState::Deleting => Err(Problem::new(409, format!("{} {id} is being removed", K::KIND.word()))),
         _ => Ok(row),
     }
 }
@@ -372,7 +372,7 @@ async fn try_remove<K: Owner>(
     let expected_version = row.head().version;
     expected.check(expected_version)?;
     let owner = owner_of(&row);
-    if row.head().state == "deleting" {
+    if row.head().state == OwnerState::Deleting {
         if forget {
             app.store.forget(owner, &[owner.forgotten(&caller.actor, &caller.source)]).await?;
         }

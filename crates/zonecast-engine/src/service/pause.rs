@@ -9,6 +9,7 @@ use crate::app::App;
 use crate::problem::Problem;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
+use zonecast_core::{ConnectionState, ZoneState};
 
 /// Whether everything is stopped.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
@@ -22,7 +23,8 @@ pub struct PauseView {
 /// Whether everything is stopped.
 pub async fn state(app: &App) -> Result<PauseView, Problem> {
     let paused = app.store.is_paused().await?;
-    let connections = list(app).iter().filter(|connection| connection.state == "paused").count();
+    let connections =
+        list(app).iter().filter(|connection| connection.state == ConnectionState::Paused).count();
     Ok(PauseView { paused, connections })
 }
 
@@ -43,7 +45,11 @@ pub async fn connection(
     paused: bool,
 ) -> Result<ConnectionView, Problem> {
     connections::get(app, id).await?;
-    let (state, action) = if paused { ("paused", "connection.pause") } else { ("ok", "connection.resume") };
+    let (state, action) = if paused {
+        (ConnectionState::Paused, "connection.pause")
+    } else {
+        (ConnectionState::Ok, "connection.resume")
+    };
     let view = app.catalog.view();
     let zones = view.zones.values().filter(|zone| zone.row.connection_id == id && !paused);
     let zones: Vec<i64> = zones.map(|zone| zone.row.id).collect();
@@ -57,10 +63,11 @@ pub async fn connection(
 
 /// Stops, or lets go on, one zone.
 pub async fn zone(app: &App, caller: &Caller, id: i64, paused: bool) -> Result<ZoneView, Problem> {
-    if entry(app, id)?.row.state == "deleting" {
+    if entry(app, id)?.row.state == ZoneState::Deleting {
         return Err(Problem::new(409, format!("zone {id} is being removed")));
     }
-    let (state, action) = if paused { ("paused", "zone.pause") } else { ("ok", "zone.resume") };
+    let (state, action) =
+        if paused { (ZoneState::Paused, "zone.pause") } else { (ZoneState::Ok, "zone.resume") };
     operation!(app, |operation| {
         if !paused {
             operation.end_waits(&[id]).await?;

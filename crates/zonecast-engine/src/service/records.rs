@@ -12,7 +12,7 @@ use crate::app::App;
 use crate::catalog::View;
 use crate::problem::Problem;
 use serde_json::Value;
-use zonecast_core::{Name, RecordData};
+use zonecast_core::{Name, OwnerState, RecordData};
 use zonecast_store::{ClaimRow, NewClaim, OwnerFilter, OwnerId, OwnerKind, OwnerRow, RecordRow, StoreError};
 
 impl Owner for RecordRow {
@@ -21,11 +21,11 @@ impl Owner for RecordRow {
     type View = RecordView;
 
     fn head(&self) -> Head<'_> {
-        Head { id: self.id, version: self.version, state: &self.state, name: &self.name }
+        Head { id: self.id, version: self.version, state: self.state, name: &self.name }
     }
 
     fn leave(&mut self) {
-        self.state = "deleting".to_owned();
+        self.state = OwnerState::Deleting;
     }
 
     fn into_row(self) -> OwnerRow {
@@ -89,7 +89,7 @@ pub async fn get(app: &App, id: i64) -> Result<RecordView, Problem> {
 
 fn asked(row: &RecordRow) -> Asked {
     let owner = OwnerId { kind: OwnerKind::Record, id: row.id };
-    Asked { owner, claims: record_claims(row), deleting: row.state == "deleting" }
+    Asked { owner, claims: record_claims(row), deleting: row.state == OwnerState::Deleting }
 }
 
 fn view_of(row: &RecordRow, view: &View) -> RecordView {
@@ -102,7 +102,7 @@ fn view_of(row: &RecordRow, view: &View) -> RecordView {
         ttl: row.ttl.map(|ttl| ttl.seconds()),
         zone_id: row.zone_id,
         source: row.source.clone(),
-        state: row.state.clone(),
+        state: row.state,
         no_matching_zone: places(view, &row.name, row.rtype, row.zone_id, None).next().is_none(),
         created_at: time(row.created_at),
         updated_at: time(row.updated_at),

@@ -12,7 +12,7 @@ use crate::problem::Problem;
 use crate::sync::{Wanted, core_owner, desired_in_zone};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use zonecast_core::plan::claim_words;
-use zonecast_core::{Claim, KeyState, Name, RecordData, RecordType, Ttl};
+use zonecast_core::{Claim, KeyState, Name, RecordData, RecordType, Ttl, ZoneState};
 use zonecast_store::{KeyRow, NameProgress, NewClaim, OwnerId, OwnerKind};
 
 /// An owner whose rows are wanted.
@@ -133,7 +133,7 @@ fn one_row(
         rtype: rtype.to_string(),
         values: values.iter().map(RecordData::to_text).collect(),
         ttl: set.map_or(ttl, |set| set.ttl).seconds(),
-        state: key.map_or("pending", |key| key.state.as_str()).to_owned(),
+        state: key.map_or(KeyState::Pending, |key| key.state),
         verified: key.and_then(|key| key.verified.clone()),
         last_error: key.and_then(|key| key.last_error.clone()),
         attempts: key.map_or(0, |key| key.attempts),
@@ -143,7 +143,7 @@ fn one_row(
     let not_wanted = wanted.and_then(|wanted| verdict(asked.owner, wanted, rtype));
     match (not_wanted, dirty) {
         (Some((state, words)), _) if !asked.deleting => {
-            row.state = state.as_str().to_owned();
+            row.state = state;
             row.last_error = Some(words);
         }
         (_, Some(dirty)) => work_is_due(&mut row, entry, dirty),
@@ -177,23 +177,23 @@ fn kind_word(kind: zonecast_core::claim::OwnerKind) -> &'static str {
 /// The name waits for the engine: what stood there before is old news.
 fn work_is_due(row: &mut KeyView, entry: &ZoneEntry, dirty: &NameProgress) {
     let connection = &entry.connection.row;
-    if connection.state == "open" || connection.state == "probing" || connection.state == "parked" {
-        row.state = "retrying".to_owned();
+    if connection.state.is_trouble() {
+        row.state = KeyState::Retrying;
         row.last_error = connection.last_error.clone().or(row.last_error.take());
         row.attempts = row.attempts.max(connection.failures);
         row.next_attempt_at = (connection.open_until > 0).then(|| time(connection.open_until));
         return;
     }
-    if entry.row.state == "parked" {
-        row.state = "retrying".to_owned();
+    if entry.row.state == ZoneState::Parked {
+        row.state = KeyState::Retrying;
         row.last_error = entry.row.last_error.clone().or(row.last_error.take());
         row.attempts = row.attempts.max(entry.row.waiting.failures);
         row.next_attempt_at = (entry.row.waiting.until > 0).then(|| time(entry.row.waiting.until));
         return;
     }
     row.attempts = row.attempts.max(dirty.attempts);
-    if matches!(row.state.as_str(), "applied" | "served") {
-        row.state = "pending".to_owned();
+    if matches!(row.state, KeyState::Applied | KeyState::Served) {
+        row.state = KeyState::Pending;
         row.verified = None;
         row.verified_at = None;
     }

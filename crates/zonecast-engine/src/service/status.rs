@@ -5,6 +5,7 @@ use crate::problem::Problem;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use utoipa::ToSchema;
+use zonecast_core::{ConnectionState, KeyState, ZoneState};
 
 /// How things stand.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
@@ -16,9 +17,11 @@ pub struct StatusView {
     /// Zones by state; one that is `ok` itself counts under the state of its connection.
     pub zones: BTreeMap<String, usize>,
     /// Connections by state.
-    pub connections: BTreeMap<String, usize>,
+    #[schema(value_type = BTreeMap<String, usize>)]
+    pub connections: BTreeMap<ConnectionState, usize>,
     /// Keys (zone, name, type) in trouble, by state.
-    pub trouble: BTreeMap<String, i64>,
+    #[schema(value_type = BTreeMap<String, i64>)]
+    pub trouble: BTreeMap<KeyState, i64>,
     /// Values of ours at providers.
     pub owned_values: i64,
     /// Differences found at providers.
@@ -38,19 +41,19 @@ pub async fn status(app: &App) -> Result<StatusView, Problem> {
     let mut zones = BTreeMap::new();
     for zone in view.zones.values() {
         // A zone is well only where its connection is.
-        let state = match zone.row.state.as_str() {
-            "ok" => &zone.connection.row.state,
-            _ => &zone.row.state,
+        let state = match zone.row.state {
+            ZoneState::Ok => zone.connection.row.state.as_str(),
+            other => other.as_str(),
         };
-        *zones.entry(state.clone()).or_insert(0) += 1;
+        *zones.entry(state.to_owned()).or_insert(0) += 1;
     }
     let mut connections = BTreeMap::new();
     for connection in view.connections.values() {
-        *connections.entry(connection.row.state.clone()).or_insert(0) += 1;
+        *connections.entry(connection.row.state).or_insert(0) += 1;
     }
     let mut trouble = BTreeMap::new();
     for (state, count) in stats.zones.iter().flat_map(|zone| &zone.trouble) {
-        *trouble.entry(state.clone()).or_insert(0) += count;
+        *trouble.entry(*state).or_insert(0) += count;
     }
     Ok(StatusView {
         version: env!("CARGO_PKG_VERSION").to_owned(),

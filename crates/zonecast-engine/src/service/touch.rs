@@ -5,7 +5,7 @@ use crate::catalog::View;
 use zonecast_core::classless::place;
 use zonecast_core::derive::{DerivedClaim, claims_of};
 use zonecast_core::host::parse_host_name;
-use zonecast_core::{Host, HostAddress, Name, RecordType};
+use zonecast_core::{Host, HostAddress, Name, RecordType, ZoneState};
 use zonecast_store::{HostRow, NewClaim, RecordRow};
 
 /// What a host asks for: A and AAAA at its name, a PTR at each address. An address without an own
@@ -70,7 +70,7 @@ pub fn places<'a>(
     domain: Option<&'a Name>,
 ) -> impl Iterator<Item = Place> + 'a {
     // The one zone is taken even where it would not match by itself (a shallower one under `longest`).
-    let here = zone_id.and_then(|id| view.zone(id)).filter(|entry| entry.row.state != "deleting");
+    let here = zone_id.and_then(|id| view.zone(id)).filter(|entry| entry.row.state != ZoneState::Deleting);
     let only = here.map(|entry| Place { zone_id: entry.row.id, name: place(&entry.zone, name), cname: None });
     let all = zone_id.is_none().then(|| view.index.placements(name, rtype, domain));
     let all = all.into_iter().flatten().map(|placement| Place {

@@ -4,10 +4,9 @@ use super::view::time;
 use crate::app::App;
 use crate::problem::Problem;
 use zonecast_core::retry::due_is_now;
+use zonecast_core::{ConnectionState, KeyState, ZoneState};
 use zonecast_store::{KeyRow, Millis};
 
-/// The states that ask for somebody's attention.
-pub const STATES: [&str; 6] = ["failed", "retrying", "conflict", "contested", "held", "unsupported"];
 /// Most names counted in one zone.
 const COUNT_MAX: usize = 10_000;
 
@@ -24,8 +23,8 @@ pub struct TroubleView {
     pub name: String,
     /// Its type.
     pub rtype: String,
-    /// One of [`STATES`].
-    pub state: String,
+    /// One that is trouble.
+    pub state: KeyState,
     /// Our values there.
     pub values: Vec<String>,
     /// What is wrong, in the provider's words.
@@ -41,7 +40,7 @@ pub struct TroubleView {
 /// The newest records in trouble, of one state or all, in one zone or all; at most `most`.
 pub async fn list(
     app: &App,
-    state: Option<&str>,
+    state: Option<KeyState>,
     zone_id: Option<i64>,
     most: usize,
 ) -> Result<Vec<TroubleView>, Problem> {
@@ -52,7 +51,7 @@ pub async fn list(
 pub async fn list_beside(
     app: &App,
     causes: &[Cause],
-    state: Option<&str>,
+    state: Option<KeyState>,
     zone_id: Option<i64>,
     most: usize,
 ) -> Result<Vec<TroubleView>, Problem> {
@@ -64,13 +63,13 @@ pub async fn list_beside(
             continue;
         };
         let waits = causes.iter().any(|cause| cause.zones.contains(&zone.zone_id));
-        let asked = |known: &str| {
-            STATES.contains(&known)
+        let asked = |known: KeyState| {
+            known.is_trouble()
                 && state.is_none_or(|state| state == known)
-                && !(waits && known == "retrying")
+                && !(waits && known == KeyState::Retrying)
         };
-        for (state, _) in zone.trouble.iter().filter(|(state, _)| asked(state)) {
-            let keys = app.store.keys_in_state(zone.zone_id, state, None, most).await?;
+        for (state, _) in zone.trouble.iter().filter(|(state, _)| asked(*state)) {
+            let keys = app.store.keys_in_state(zone.zone_id, *state, None, most).await?;
             let provider = &entry.connection.row.provider;
             found.extend(
                 keys.into_iter().map(|key| (key.updated_at, of(key, &entry.row.name.to_string(), provider))),
@@ -104,8 +103,8 @@ fn of(key: KeyRow, zone: &str, provider: &str) -> TroubleView {
 pub struct Cause {
     /// The connection.
     pub connection: String,
-    /// How that stands, or the zone where only one is refused.
-    pub state: String,
+    /// How that stands.
+    pub state: ConnectionState,
     /// The zone that is refused: id and name; `None`: the connection as a whole.
     pub zone: Option<(i64, String)>,
     /// A zone to ask for, so that it is tried now.
@@ -133,11 +132,11 @@ pub async fn causes(app: &App) -> Result<Vec<Cause>, Problem> {
     for entry in view.connections.values() {
         let row = &entry.row;
         let zones: Vec<_> = view.zones.values().filter(|zone| zone.row.connection_id == row.id).collect();
-        if !matches!(row.state.as_str(), "ok" | "paused") {
+        if row.state.is_trouble() {
             let (names, hosts) = app.store.waiting_at(row.id, 0).await?;
             causes.push(Cause {
                 connection: row.name.clone(),
-                state: row.state.clone(),
+                state: row.state,
                 zone: None,
                 try_zone: zones.first().map(|zone| zone.row.id),
                 zones: zones.iter().map(|zone| zone.row.id).collect(),
@@ -149,12 +148,12 @@ pub async fn causes(app: &App) -> Result<Vec<Cause>, Problem> {
             });
             continue;
         }
-        for zone in zones.into_iter().filter(|zone| zone.row.state == "parked") {
+        for zone in zones.into_iter().filter(|zone| zone.row.state == ZoneState::Parked) {
             let id = zone.row.id;
             let (names, hosts) = app.store.waiting_at(row.id, id).await?;
             causes.push(Cause {
                 connection: row.name.clone(),
-                state: zone.row.state.clone(),
+                state: zone.connection.row.state,
                 zone: Some((id, zone.row.name.to_string())),
                 try_zone: Some(id),
                 zones: vec![id],
@@ -180,5 +179,5 @@ pub async fn in_zone(app: &App, zone_id: i64, most: usize) -> Result<Vec<Trouble
 
 /// How many names of a zone are held until somebody approves.
 pub async fn held_in(app: &App, zone_id: i64) -> Result<usize, Problem> {
-    Ok(app.store.keys_in_state(zone_id, "held", None, COUNT_MAX).await?.len())
+    Ok(app.store.keys_in_state(zone_id, KeyState::Held, None, COUNT_MAX).await?.len())
 }

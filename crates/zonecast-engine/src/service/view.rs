@@ -6,6 +6,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use utoipa::ToSchema;
+use zonecast_core::{ConnectionState, JobState, KeyState, OwnerState, ZoneState};
 use zonecast_store::{AuditRow, ConnectionRow, JobRow, Millis, PoolRow};
 
 /// A time as RFC 3339, `2026-11-21T11:00:00.123Z`.
@@ -36,7 +37,8 @@ pub struct HostView {
     /// `all` or `first`.
     pub address_policy: String,
     /// `active`, `disabled`, `suspended`, `secondary`, `deleting`.
-    pub state: String,
+    #[schema(value_type = String)]
+    pub state: OwnerState,
     /// The panel's word for what is going on.
     pub vm_status: Option<String>,
     /// No zone fits its name nor any of its addresses.
@@ -85,7 +87,8 @@ pub struct KeyView {
     pub ttl: u32,
     /// `pending`, `applied`, `served`, `retrying`, `failed`, `conflict`, `contested`, `held`,
     /// `superseded`, `unsupported`, `occluded`.
-    pub state: String,
+    #[schema(value_type = String)]
+    pub state: KeyState,
     /// `served`, `stale`, `unreachable`, or nothing yet.
     pub verified: Option<String>,
     /// The last error, in the provider's words.
@@ -119,7 +122,8 @@ pub struct RecordView {
     /// The door it came through: `api`, `cli`, `page`, `library`, `plesk`; empty if it is older than that.
     pub source: String,
     /// `active` or `deleting`.
-    pub state: String,
+    #[schema(value_type = String)]
+    pub state: OwnerState,
     /// No zone fits its name.
     pub no_matching_zone: bool,
     /// When it was added.
@@ -159,9 +163,11 @@ pub struct ZoneView {
     #[serde(flatten)]
     pub policy: crate::settings::ZoneSettings,
     /// `ok`, `parked`, `paused`, `deleting`.
-    pub state: String,
-    /// How the connection stands: `ok`, `open`, `probing`, `parked`, `paused`.
-    pub connection_state: String,
+    #[schema(value_type = String)]
+    pub state: ZoneState,
+    /// How the connection stands: `ok`, `unreachable`, `probing`, `parked`, `paused`.
+    #[schema(value_type = String)]
+    pub connection_state: ConnectionState,
     /// The last error, in the provider's words.
     pub last_error: Option<String>,
     /// The serial served, for a zone of the embedded authority.
@@ -201,8 +207,9 @@ pub struct ConnectionView {
     pub budget_group: String,
     /// Made by a zone with inline secrets; goes with its last zone.
     pub implicit: bool,
-    /// `ok`, `open`, `probing`, `parked`, `paused`.
-    pub state: String,
+    /// `ok`, `unreachable`, `probing`, `parked`, `paused`.
+    #[schema(value_type = String)]
+    pub state: ConnectionState,
     /// The last error, in the provider's words.
     pub last_error: Option<String>,
     /// When the next call is let through.
@@ -230,9 +237,10 @@ impl ConnectionView {
             settings,
             budget_group: row.budget_group.clone(),
             implicit: row.implicit,
-            state: row.state.clone(),
+            state: row.state,
             last_error: row.last_error.clone(),
-            open_until: (row.state != "ok" && row.open_until > 0).then(|| time(row.open_until)),
+            open_until: (row.state != ConnectionState::Ok && row.open_until > 0)
+                .then(|| time(row.open_until)),
             zones,
             created_at: time(row.created_at),
             updated_at: time(row.updated_at),
@@ -286,7 +294,8 @@ pub struct JobView {
     /// One line for a person.
     pub title: String,
     /// `queued`, `running`, `done`, `partial`, `failed`, `superseded`, `cancelled`.
-    pub state: String,
+    #[schema(value_type = String)]
+    pub state: JobState,
     /// Names it watches.
     pub total: i64,
     /// Names that are well.
@@ -310,7 +319,7 @@ impl From<&JobRow> for JobView {
             id: row.id,
             kind: row.kind.clone(),
             title: row.title.clone(),
-            state: row.state.clone(),
+            state: row.state,
             total: row.total,
             succeeded: row.succeeded,
             failed: row.failed,

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, HashMap};
 use std::time::Instant;
 use utoipa::ToSchema;
-use zonecast_core::{Name, Observed, ObservedRRset, RRset, RecordData, RecordType};
+use zonecast_core::{Name, Observed, ObservedRRset, OwnerState, RRset, RecordData, RecordType};
 use zonecast_dns::{comment, read_zonefile, write_zonefile};
 use zonecast_store::{
     KeyRow, OwnerAction, OwnerFilter, OwnerRow, OwnerWrite, Priority, RecordRow, WriteResult,
@@ -140,7 +140,7 @@ fn row(set: &ObservedRRset, key: Option<&KeyRow>) -> ZoneRecordView {
         values: set.values.iter().map(|value| value.data.to_text()).collect(),
         unread: set.unread.clone(),
         ours: key.map(|key| key.applied.iter().map(RecordData::to_text).collect()).unwrap_or_default(),
-        state: key.map_or_else(|| "foreign".to_owned(), |key| key.state.clone()),
+        state: key.map_or_else(|| "foreign".to_owned(), |key| key.state.to_string()),
         verified: key.and_then(|key| key.verified.clone()),
         last_error: key.and_then(|key| key.last_error.clone()),
         updated_at: key.map(|key| time(key.updated_at)),
@@ -247,7 +247,7 @@ fn new_row(caller: &Caller, zone_id: i64, set: RRset) -> RecordRow {
         ttl: Some(set.ttl),
         zone_id: Some(zone_id),
         source: caller.source.clone(),
-        state: "active".to_owned(),
+        state: OwnerState::Active,
         created_at: 0,
         updated_at: 0,
         version: 0,
@@ -255,7 +255,7 @@ fn new_row(caller: &Caller, zone_id: i64, set: RRset) -> RecordRow {
 }
 
 async fn records_of_zone(app: &App, id: i64) -> Result<HashMap<(Name, RecordType), RecordRow>, Problem> {
-    let filter = OwnerFilter { zone_id: Some(id), state: "active".to_owned(), ..OwnerFilter::default() };
+    let filter = OwnerFilter { zone_id: Some(id), state: Some(OwnerState::Active), ..OwnerFilter::default() };
     let mut known = HashMap::new();
     let mut after = 0;
     loop {

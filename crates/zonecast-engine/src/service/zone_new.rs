@@ -18,7 +18,7 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 use std::sync::Arc;
 use utoipa::ToSchema;
-use zonecast_core::Name;
+use zonecast_core::{Name, ZoneState};
 use zonecast_dns::ZoneStore as _;
 use zonecast_providers::Provider;
 use zonecast_providers::embedded::new_zone;
@@ -143,7 +143,7 @@ fn candidate(app: &App, caller: &Caller, body: &Value, view: &View) -> Result<Ca
         provider_zone_id: draft.provider_zone_id.clone(),
         physical_id,
         settings: draft.policy.clone(),
-        state: if draft.paused { "paused" } else { "ok" }.to_owned(),
+        state: if draft.paused { ZoneState::Paused } else { ZoneState::Ok },
         last_error: None,
         waiting: Default::default(),
         cuts: Vec::new(),

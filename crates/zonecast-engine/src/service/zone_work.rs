@@ -8,7 +8,7 @@ use crate::app::App;
 use crate::catalog::{View, ZoneEntry};
 use crate::problem::Problem;
 use std::collections::{BTreeSet, HashSet};
-use zonecast_core::{Name, RRset, RecordData, RecordType};
+use zonecast_core::{Name, RRset, RecordData, RecordType, ZoneState};
 use zonecast_store::{NewAudit, NewJob, Priority, Raise};
 
 /// Claims or keys read at once.
@@ -92,7 +92,7 @@ pub async fn remove(
     let zone = entry(app, id)?;
     expected.check(zone.row.version)?;
     let mut gone = zones::get(app, id)?;
-    gone.state = "deleting".to_owned();
+    gone.state = ZoneState::Deleting;
     let embedded = zone.connection.row.provider == EMBEDDED;
     if !remove && !embedded {
         operation!(app, |operation| operation.remove_zone(id, &[line(caller, &zone, "keep")]).await?)?;
@@ -111,7 +111,7 @@ pub async fn remove(
 /// The job of a removal; the one under way where there is one.
 async fn begin_removal(app: &App, caller: &Caller, zone: &ZoneEntry, records: &str) -> Result<i64, Problem> {
     let id = zone.row.id;
-    if zone.row.state == "deleting"
+    if zone.row.state == ZoneState::Deleting
         && let Some(job) = app.store.removal_job(id).await?
         && app.store.job(job).await?.is_some_and(|job| job.finished_at.is_none())
     {

@@ -19,7 +19,7 @@ use crate::problem::Problem;
 use serde_json::Value;
 use std::sync::Arc;
 use std::time::Instant;
-use zonecast_core::Name;
+use zonecast_core::{ConnectionState, Name, ZoneState};
 use zonecast_dns::ZoneStore as _;
 use zonecast_providers::ZoneRef;
 use zonecast_store::{ConnectionRow, StoreError, ZoneRow};
@@ -57,6 +57,7 @@ pub fn list(app: &App, query: &ListZones) -> Result<super::Page<ZoneView>, Probl
         }
         other => other.and_then(Result::ok),
     };
+    let state = super::given(query.state.as_deref(), "state", str::parse::<ZoneState>, &mut errors);
     errors.into_result(())?;
     let search = query.search.as_ref().map(|text| text.to_lowercase());
     let view = app.catalog.view();
@@ -76,7 +77,7 @@ pub fn list(app: &App, query: &ListZones) -> Result<super::Page<ZoneView>, Probl
                 .as_ref()
                 .is_none_or(|kind| zone.connection.row.provider.eq_ignore_ascii_case(kind))
             && query.connection_id.is_none_or(|id| zone.row.connection_id == id)
-            && query.state.as_ref().is_none_or(|state| zone.row.state == *state)
+            && state.is_none_or(|state| zone.row.state == state)
     };
     let found = view.zones.range(after.saturating_add(1)..).map(|(_, zone)| zone).filter(fits);
     let rows: Vec<&Arc<ZoneEntry>> = found.take(query.limit + 1).collect();
@@ -118,10 +119,10 @@ fn view_of(app: &App, zone: &ZoneEntry) -> ZoneView {
         reverse: zone.zone.is_reverse(),
         settings,
         policy: zone.settings.clone(),
-        state: zone.row.state.clone(),
+        state: zone.row.state,
         connection_state: match app.catalog.view().paused {
-            true => "paused".to_owned(),
-            false => connection.state.clone(),
+            true => ConnectionState::Paused,
+            false => connection.state,
         },
         last_error: zone.row.last_error.clone().or_else(|| connection.last_error.clone()),
         serial: snapshot.map(|snapshot| snapshot.serial().0),
@@ -207,8 +208,8 @@ async fn store_patch(
     }
     let provider = app.catalog.connect(&connection).map_err(|words| Problem::field("/settings", words))?;
     row.physical_id = physical_id(&connection, provider.as_ref(), &row.name, row.provider_zone_id.clone());
-    if row.state == "parked" {
-        row.state = "ok".to_owned();
+    if row.state == ZoneState::Parked {
+        row.state = ZoneState::Ok;
         row.last_error = None;
     }
     operation!(app, |operation| {
@@ -224,7 +225,7 @@ async fn store_patch(
             StoreError::Constraint { by: Some(first), .. } => twice(first),
             error => error.into(),
         })?;
-        operation.set_zone_state(row.id, &row.state, row.last_error.as_deref()).await?;
+        operation.set_zone_state(row.id, row.state, row.last_error.as_deref()).await?;
         operation.rematch_zone(row.id).await?;
     })?;
     if embedded.is_some() {

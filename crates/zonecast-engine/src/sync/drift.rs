@@ -12,7 +12,7 @@ use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use zonecast_core::guard::implausibly_empty;
-use zonecast_core::{Errand, Name, Observed, RecordData, RecordType};
+use zonecast_core::{ConnectionState, Errand, KeyState, Name, Observed, RecordData, RecordType, ZoneState};
 use zonecast_providers::ErrorClass;
 use zonecast_store::{DriftRow, KeyRow, Priority, Raise, StoreError};
 
@@ -53,7 +53,7 @@ async fn due_zones(inner: &Arc<Inner>) -> Result<(), StoreError> {
 
 /// The hour of a zone follows from its id, so that a thousand zones do not all come at midnight.
 fn is_due(zone: &ZoneEntry, now: i64) -> bool {
-    let well = zone.row.state == "ok" && zone.connection.row.state == "ok";
+    let well = zone.row.state == ZoneState::Ok && zone.connection.row.state == ConnectionState::Ok;
     let since = zone.row.listed_at.unwrap_or(zone.row.created_at - spread(zone.row.id));
     // Listed in the future: the clock was set back.
     well && !(0..DAY_MILLIS).contains(&(now - since))
@@ -170,7 +170,9 @@ fn is_apex_type(rtype: RecordType) -> bool {
 
 /// What is missing of ours at one key. Values of others are not our business here.
 fn difference(key: &KeyRow, observed: &Observed) -> Option<DriftRow> {
-    if key.applied.is_empty() || !matches!(key.state.as_str(), "applied" | "served" | "contested") {
+    if key.applied.is_empty()
+        || !matches!(key.state, KeyState::Applied | KeyState::Served | KeyState::Contested)
+    {
         return None;
     }
     let there = observed.get(&key.name, key.rtype);

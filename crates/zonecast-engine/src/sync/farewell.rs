@@ -12,7 +12,7 @@ use futures_util::StreamExt;
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
-use zonecast_core::{Name, RRset, RecordType};
+use zonecast_core::{KeyState, Name, RRset, RecordType, ZoneState};
 use zonecast_dns::{QueryOptions, query};
 use zonecast_providers::Outcome;
 use zonecast_store::KeyRow;
@@ -31,7 +31,7 @@ pub(super) type Lingering = BTreeMap<(Name, RecordType), (RRset, i64)>;
 
 /// Asks for what the pass removed, or an earlier pass did.
 pub(super) async fn look(turn: &Turn, judged: &Judged<'_>, now: i64) -> Lingering {
-    if turn.zone.row.state == "deleting" {
+    if turn.zone.row.state == ZoneState::Deleting {
         return Lingering::new();
     }
     let removed: Vec<(RRset, i64)> =
@@ -79,7 +79,7 @@ fn removed(turn: &Turn, judged: &Judged<'_>, index: usize, now: i64) -> Vec<(RRs
 
 /// The key waits until its values are answered no more.
 pub(super) fn is_leaving(key: &KeyRow) -> bool {
-    key.state == "pending" && key.last_error.as_deref() == Some(LEAVING)
+    key.state == KeyState::Pending && key.last_error.as_deref() == Some(LEAVING)
 }
 
 /// When to ask again, ever more rarely.

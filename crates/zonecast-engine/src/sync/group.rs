@@ -9,7 +9,7 @@ use super::{Inner, lock, node, pass, trouble};
 use crate::catalog::ZoneEntry;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
-use zonecast_core::Errand;
+use zonecast_core::{Errand, ZoneState};
 use zonecast_providers::ZoneRef;
 use zonecast_store::{Lease, StoreError};
 
@@ -31,8 +31,7 @@ pub(super) struct Turn {
 impl Turn {
     /// The connection or the zone was in trouble: try one name before everything.
     pub fn is_probe(&self) -> bool {
-        matches!(self.zone.connection.row.state.as_str(), "open" | "probing" | "parked")
-            || self.zone.row.state == "parked"
+        self.zone.connection.row.state.is_trouble() || self.zone.row.state == ZoneState::Parked
     }
 
     /// Permission for one provider call: its turn in the budget is waited for, the lease is looked at

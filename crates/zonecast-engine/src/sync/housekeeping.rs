@@ -52,7 +52,7 @@ pub(super) async fn job_ended(inner: &Inner, job: &JobRow) -> Result<(), StoreEr
         tracing::warn!(job = job.id, "{line}");
         inner.store.append_log(&[(job.id, line)]).await?;
     } else {
-        tracing::info!(job = job.id, state = job.state, names = job.total, "{}", job.title);
+        tracing::info!(job = job.id, state = %job.state, names = job.total, "{}", job.title);
     }
     Ok(())
 }

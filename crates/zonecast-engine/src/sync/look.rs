@@ -81,6 +81,8 @@ impl Work {
         let standing =
             pairs.filter(|(claim, verdict)| claim.rtype() == rtype && **verdict == ClaimVerdict::Wanted);
         let mut owners: Vec<String> = standing.map(|(claim, _)| self.owner(claim)).collect();
+        // In one order, whoever came first: the words are compared and stored.
+        owners.sort_unstable();
         owners.dedup();
         owners.join(" and ")
     }

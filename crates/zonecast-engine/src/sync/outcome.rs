@@ -11,7 +11,7 @@ use super::look::{self, Work};
 use super::pass::Unread;
 use super::trouble::{self, Trouble};
 use zonecast_core::plan::{KeyPlan, KeyVerdict, NamePlan};
-use zonecast_core::{KeyState, Observed, RecordData, RecordType, Ttl, retry};
+use zonecast_core::{KeyState, Observed, RecordData, RecordType, Ttl, ZoneState, retry};
 use zonecast_providers::{ErrorClass, Outcome, ProviderError};
 use zonecast_store::{DirtyName, KeyRow, NameResult, NewAudit, StoreError};
 
@@ -95,7 +95,7 @@ pub(super) async fn store_unread(
         // The breaker, not the name, says when: the names stay due, so that all go through at once
         // when the provider is back. Where no breaker opens (a zone that is doubted, or on its way out)
         // the names wait.
-        let due = if doubted.is_some() || turn.zone.row.state == "deleting" { again } else { now };
+        let due = if doubted.is_some() || turn.zone.row.state == ZoneState::Deleting { again } else { now };
         let on_its_way = late::as_before(turn, work, &dirty.name, now);
         story.results.push(NameResult { keys, on_its_way, ..result_of(dirty, false, Some(due)) });
     }
@@ -149,7 +149,7 @@ fn tell_name(turn: &Turn, judged: &Judged<'_>, index: usize, now: i64, story: &m
         audit_key(turn, key, outcome, story);
         let (state, last_error) = look::said(judged.work, wanted, key);
         let row = KeyRow {
-            state: state.as_str().to_owned(),
+            state,
             applied: key.ours_after.clone(),
             ttl: ttl_in_force(judged, plan, key),
             last_error,
@@ -163,7 +163,7 @@ fn tell_name(turn: &Turn, judged: &Judged<'_>, index: usize, now: i64, story: &m
     log_keys(turn, dirty, &keys, story);
     let retrying = keys.iter().any(|key| key.next_attempt_at.is_some());
     let again = retrying.then_some(again);
-    let ok = keys.iter().all(|key| is_well(&key.state));
+    let ok = keys.iter().all(|key| key.state.is_well());
     let removed_derived = if dirty.asked { 0 } else { plan.removals() as i64 };
     let result = result_of(dirty, again.is_none(), again);
     story.results.push(NameResult { keys, ok, removed_derived, ..result });
@@ -193,7 +193,7 @@ fn tell_lingering(
     for ((_, rtype), (set, since)) in of_name {
         waits = true;
         result.keys.push(KeyRow {
-            state: "pending".to_owned(),
+            state: KeyState::Pending,
             applied: set.values.clone(),
             last_error: Some(farewell::LEAVING.to_owned()),
             ..blank(turn, dirty, *rtype, *since)
@@ -227,10 +227,6 @@ fn ttl_in_force(judged: &Judged<'_>, plan: &NamePlan, key: &KeyPlan) -> Ttl {
     let written = plan.changes.iter().filter(|c| c.rtype() == key.rtype).find_map(|change| change.after());
     let there = judged.observed.get(&key.name, key.rtype);
     written.map(|set| set.ttl).or(there.map(|set| set.ttl)).unwrap_or(Ttl::DEFAULT)
-}
-
-fn is_well(state: &str) -> bool {
-    matches!(state, "applied" | "served" | "occluded")
 }
 
 fn result_of(dirty: &DirtyName, done: bool, retry_at: Option<i64>) -> NameResult {
@@ -272,7 +268,7 @@ fn blank(turn: &Turn, dirty: &DirtyName, rtype: RecordType, now: i64) -> KeyRow 
         zone_id: turn.zone.row.id,
         name: dirty.name.clone(),
         rtype,
-        state: "applied".to_owned(),
+        state: KeyState::Applied,
         applied: Vec::new(),
         ttl: Ttl::DEFAULT,
         last_error: None,
@@ -302,35 +298,35 @@ fn key_row(
         (_, Some(Outcome::Unknown(error))) => {
             // It may have been written: what we meant to write is on its way, and ours when it is seen.
             let last_error = Some(format!("{error}; looking again"));
-            waiting(KeyRow { applied: before, state: "retrying".to_owned(), last_error, ..row }, now)
+            waiting(KeyRow { applied: before, state: KeyState::Retrying, last_error, ..row }, now)
         }
         (KeyVerdict::Conflict { .. }, None) => waiting(row, again),
         (KeyVerdict::Equal, None) => match known {
-            Some(known) if known.applied == row.applied && known.state == "served" => {
+            Some(known) if known.applied == row.applied && known.state == KeyState::Served => {
                 KeyRow { ttl: row.ttl, last_error: row.last_error, ..known.clone() }
             }
             _ => row,
         },
         _ => row,
     };
-    (!row.applied.is_empty() || row.state != "applied").then_some(row)
+    (!row.applied.is_empty() || row.state != KeyState::Applied).then_some(row)
 }
 
 fn failed(row: KeyRow, error: &ProviderError, dirty: &DirtyName, again: i64) -> KeyRow {
     let (state, next) = match &error.class {
-        ErrorClass::Unsupported => ("unsupported", None),
-        ErrorClass::Rejected => ("failed", None),
-        _ => ("retrying", Some(again)),
+        ErrorClass::Unsupported => (KeyState::Unsupported, None),
+        ErrorClass::Rejected => (KeyState::Failed, None),
+        _ => (KeyState::Retrying, Some(again)),
     };
     let last_error = Some(error.message.clone());
-    KeyRow { state: state.to_owned(), last_error, attempts: dirty.attempts + 1, next_attempt_at: next, ..row }
+    KeyRow { state, last_error, attempts: dirty.attempts + 1, next_attempt_at: next, ..row }
 }
 
 /// Sets the service cannot hold at all: said per key, the others go on.
 fn refused_keys(turn: &Turn, judged: &Judged<'_>, index: usize, now: i64) -> Vec<KeyRow> {
     let (dirty, wanted) = (&judged.work.dirty[index], &judged.work.wanted[index]);
     let row = |(rtype, reason): (RecordType, String)| KeyRow {
-        state: KeyState::Unsupported.as_str().to_owned(),
+        state: KeyState::Unsupported,
         last_error: Some(reason),
         applied: ours_before(judged, dirty, rtype),
         ..blank(turn, dirty, rtype, now)
@@ -354,7 +350,7 @@ fn failed_keys(
         }
     }
     for key in &mut keys {
-        key.state = "retrying".to_owned();
+        key.state = KeyState::Retrying;
         key.last_error = Some(error.message.clone());
         key.attempts = dirty.attempts + 1;
         key.next_attempt_at = Some(again);
@@ -409,7 +405,7 @@ fn log_keys(turn: &Turn, dirty: &DirtyName, keys: &[KeyRow], story: &mut Story) 
     }
     for key in keys {
         let values: Vec<String> = key.applied.iter().map(|value| value.to_text()).collect();
-        let line = match is_well(&key.state) {
+        let line = match key.state.is_well() {
             true => format!("{way} OK {} {} {} {label}", key.name, key.rtype, values.join(" ")),
             false => {
                 let words = key.last_error.as_deref().unwrap_or("no reason given");

@@ -11,7 +11,7 @@ use crate::catalog::{View, ZoneEntry};
 use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
-use zonecast_core::{Name, place};
+use zonecast_core::{Name, ZoneState, place};
 use zonecast_store::{ClaimRow, Priority, Raise, StoreError};
 
 /// Names marked in one transaction.
@@ -34,7 +34,7 @@ pub(super) async fn run(inner: Arc<Inner>) {
 }
 
 fn is_waiting(zone: &ZoneEntry) -> bool {
-    zone.row.rematch_after.is_some() && zone.row.state != "deleting"
+    zone.row.rematch_after.is_some() && zone.row.state != ZoneState::Deleting
 }
 
 async fn mark_all(inner: &Arc<Inner>) -> Result<usize, StoreError> {

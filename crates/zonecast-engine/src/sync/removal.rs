@@ -9,7 +9,7 @@ use super::{Inner, rematch};
 use crate::catalog::ZoneEntry;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
-use zonecast_core::Name;
+use zonecast_core::{Name, ZoneState};
 use zonecast_store::{NewAudit, Priority, Raise, StoreError, ZoneRow};
 
 /// Keys marked in one transaction.
@@ -20,7 +20,8 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// One step for every zone in `deleting`.
 pub(super) async fn step_all(inner: &Arc<Inner>) -> Result<(), StoreError> {
     let view = inner.catalog.view();
-    let leaving: Vec<_> = view.zones.values().filter(|zone| zone.row.state == "deleting").cloned().collect();
+    let leaving: Vec<_> =
+        view.zones.values().filter(|zone| zone.row.state == ZoneState::Deleting).cloned().collect();
     for zone in leaving {
         step(inner, &zone).await?;
     }

@@ -14,7 +14,7 @@ use super::Inner;
 use super::group::Turn;
 use crate::catalog::ZoneEntry;
 use std::time::Duration;
-use zonecast_core::retry;
+use zonecast_core::{ConnectionState, ZoneState, retry};
 use zonecast_providers::{ErrorClass, ProviderError};
 use zonecast_store::StoreError;
 
@@ -37,8 +37,8 @@ pub(super) async fn note(turn: &Turn, trouble: Trouble, now: i64) -> Result<(), 
 async fn recovered(turn: &Turn) -> Result<(), StoreError> {
     let (store, zone) = (&turn.inner.store, &turn.zone);
     tracing::info!(zone = %zone.row.name, connection = zone.connection.row.name, "the provider answers again");
-    store.note_connection(zone.connection.row.id, "ok", None, 0, 0).await?;
-    store.note_zone(zone.row.id, "ok", None, 0, 0).await?;
+    store.note_connection(zone.connection.row.id, ConnectionState::Ok, None, 0, 0).await?;
+    store.note_zone(zone.row.id, ZoneState::Ok, None, 0, 0).await?;
     turn.inner.catalog.reload().await?;
     Ok(())
 }
@@ -58,19 +58,19 @@ async fn failed(turn: &Turn, error: &ProviderError, now: i64) -> Result<(), Stor
     );
     let words = of_the_connection(zone, error);
     match error.class {
-        ErrorClass::NoSuchZone if zone.row.state == "deleting" => {
+        ErrorClass::NoSuchZone if zone.row.state == ZoneState::Deleting => {
             super::removal::forget(&turn.inner, zone).await?;
         }
         ErrorClass::Forbidden | ErrorClass::NoSuchZone => {
-            store.note_zone(zone.row.id, "parked", Some(&error.message), failures, again).await?;
+            store.note_zone(zone.row.id, ZoneState::Parked, Some(&error.message), failures, again).await?;
             // Whoever refuses one zone answers, and has taken the key.
-            store.note_connection(id, "ok", None, 0, 0).await?;
+            store.note_connection(id, ConnectionState::Ok, None, 0, 0).await?;
         }
         ErrorClass::Unauthorized => {
-            store.note_connection(id, "parked", Some(words), failures, again).await?;
+            store.note_connection(id, ConnectionState::Parked, Some(words), failures, again).await?;
         }
         ErrorClass::RateLimited { .. } => return hold_group(&turn.inner, zone, error, now).await,
-        _ => store.note_connection(id, "open", Some(words), failures, again).await?,
+        _ => store.note_connection(id, ConnectionState::Unreachable, Some(words), failures, again).await?,
     }
     turn.inner.catalog.reload().await?;
     Ok(())

@@ -12,7 +12,7 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
-use zonecast_core::{Name, RRset, RecordData, RecordType};
+use zonecast_core::{ConnectionState, KeyState, Name, RRset, RecordData, RecordType};
 use zonecast_dns::{Answer, QueryOptions, query};
 use zonecast_store::{KeyRow, StoreError, Verified};
 
@@ -145,10 +145,10 @@ fn verdict(zone: &ZoneEntry, key: KeyRow, finding: Finding, now: i64) -> Verifie
     let waited = now - key.updated_at;
     let in_time = waited < zone.settings.verify_millis();
     let (state, verified, again) = match finding {
-        Finding::Served => ("served", Some("served"), None),
-        _ if in_time => ("applied", None, Some((waited / 2).clamp(50, 5_000))),
-        Finding::Stale => ("applied", Some("stale"), Some(LATER_MILLIS)),
-        Finding::Unreachable => ("applied", Some("unreachable"), Some(LATER_MILLIS)),
+        Finding::Served => (KeyState::Served, Some("served"), None),
+        _ if in_time => (KeyState::Applied, None, Some((waited / 2).clamp(50, 5_000))),
+        Finding::Stale => (KeyState::Applied, Some("stale"), Some(LATER_MILLIS)),
+        Finding::Unreachable => (KeyState::Applied, Some("unreachable"), Some(LATER_MILLIS)),
     };
     Verified {
         zone_id: key.zone_id,
@@ -164,13 +164,13 @@ fn verdict(zone: &ZoneEntry, key: KeyRow, finding: Finding, now: i64) -> Verifie
 /// Providers that answer from a cache are told which names look old.
 async fn refresh_stale(view: &View, verified: &[Verified]) {
     let mut stale: BTreeMap<i64, Vec<Name>> = BTreeMap::new();
-    for key in verified.iter().filter(|key| key.state != "served") {
+    for key in verified.iter().filter(|key| key.state != KeyState::Served) {
         stale.entry(key.zone_id).or_default().push(key.name.clone());
     }
     for (zone, names) in stale {
         let Some(zone) = view.zone(zone) else { continue };
         // Nobody is there to be told while its breaker is open.
-        let is_there = zone.connection.row.state == "ok";
+        let is_there = zone.connection.row.state == ConnectionState::Ok;
         if let (Ok(provider), true) = (&zone.connection.provider, is_there && names.len() <= 50) {
             provider.refresh(&zone.reference(Instant::now() + PATIENCE), &names).await;
         }
@@ -187,7 +187,7 @@ mod tests {
             zone_id: 1,
             name: Name::parse("www.example.com").unwrap(),
             rtype: zonecast_core::RecordType::A,
-            state: "applied".into(),
+            state: KeyState::Applied,
             applied: Vec::new(),
             ttl: zonecast_core::Ttl::DEFAULT,
             last_error: None,

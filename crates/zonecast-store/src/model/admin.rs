@@ -1,7 +1,7 @@
 //! What people look at: jobs, logs, the audit, keys, drift.
 
 use super::{Millis, OwnerId};
-use zonecast_core::{Name, RecordType};
+use zonecast_core::{JobState, Name, RecordType};
 
 /// A piece of work a person watches.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -12,8 +12,8 @@ pub struct JobRow {
     pub kind: String,
     /// One line for a person.
     pub title: String,
-    /// `queued`, `running`, `done`, `partial`, `failed`, `superseded`, `cancelled`.
-    pub state: String,
+    /// How it stands.
+    pub state: JobState,
     /// Names it watches.
     pub total: i64,
     /// Names that are well.

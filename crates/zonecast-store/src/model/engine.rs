@@ -1,7 +1,7 @@
 //! What the engine works on: dirty names, keys, results, leases.
 
 use super::{Millis, Priority};
-use zonecast_core::{Name, RecordData, RecordType, Ttl};
+use zonecast_core::{KeyState, Name, RecordData, RecordType, Ttl};
 
 /// A name with work to do in one zone.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -64,8 +64,8 @@ pub struct KeyRow {
     pub name: Name,
     /// The type.
     pub rtype: RecordType,
-    /// A word of design section 4 "States".
-    pub state: String,
+    /// How it stands.
+    pub state: KeyState,
     /// The values we wrote and own there.
     pub applied: Vec<RecordData>,
     /// The TTL we wrote.
@@ -176,7 +176,7 @@ pub struct Verified {
     /// `updated_at` of the key that was looked up: nothing is stored when it was written since.
     pub seen_updated_at: Millis,
     /// The key's state now (`served`, or `applied` while it is not).
-    pub state: String,
+    pub state: KeyState,
     /// `served`, `stale`, `unreachable`.
     pub verified: Option<String>,
     /// When to look again; `None` means at this key's hour of the next day.
@@ -188,8 +188,8 @@ pub struct Verified {
 pub struct OutcomeRow {
     /// When it became so.
     pub at: Millis,
-    /// A word of design section 4 "States".
-    pub state: String,
+    /// How it stands.
+    pub state: KeyState,
     /// Our values then.
     pub applied: Vec<RecordData>,
     /// Their TTL.

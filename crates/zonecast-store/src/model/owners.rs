@@ -3,7 +3,7 @@
 use super::Millis;
 use serde::{Deserialize, Serialize};
 use std::net::IpAddr;
-use zonecast_core::{AddressPolicy, Name, RecordData, RecordType, Ttl};
+use zonecast_core::{AddressPolicy, Name, OwnerState, RecordData, RecordType, Ttl};
 
 /// What owns claims.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
@@ -53,8 +53,8 @@ pub struct HostRow {
     pub ttl: Option<Ttl>,
     /// Which addresses get forward records.
     pub address_policy: AddressPolicy,
-    /// `active`, `disabled`, `suspended`, `secondary`, `deleting`.
-    pub state: String,
+    /// How it stands; never `dns_off`.
+    pub state: OwnerState,
     /// The panel's word for what is going on (S2.60).
     pub vm_status: Option<String>,
     /// When it was registered.
@@ -87,8 +87,8 @@ pub struct DomainRow {
     pub name: Name,
     /// `subscription`, `addon`, `alias`, `no_hosting`, `forwarding`, `subdomain`, `subdomain_in_parent`.
     pub kind: String,
-    /// `active`, `disabled`, `suspended`, `secondary`, `dns_off`, `deleting`.
-    pub state: String,
+    /// How it stands.
+    pub state: OwnerState,
     /// Its addresses, for the template and for a change of address.
     pub addresses: Vec<IpAddr>,
     /// TTL of its records that name none.
@@ -126,7 +126,7 @@ pub struct RecordRow {
     /// The door it came through (`api`, `cli`, `plesk`); empty where that is not known any more.
     pub source: String,
     /// `active` or `deleting`.
-    pub state: String,
+    pub state: OwnerState,
     /// When it was added.
     pub created_at: Millis,
     /// When it was last changed.

@@ -3,7 +3,7 @@
 use super::Millis;
 use secrecy::SecretString;
 use std::collections::BTreeMap;
-use zonecast_core::{Name, Ttl};
+use zonecast_core::{ConnectionState, Name, Ttl, ZoneState};
 
 /// An account at a provider.
 #[derive(Clone, Debug)]
@@ -22,8 +22,8 @@ pub struct ConnectionRow {
     pub budget_group: String,
     /// Made by a zone with inline secrets; goes with its last zone.
     pub implicit: bool,
-    /// `ok`, `open`, `probing`, `parked`, `paused`.
-    pub state: String,
+    /// How it stands.
+    pub state: ConnectionState,
     /// The last error, in the provider's words.
     pub last_error: Option<String>,
     /// Consecutive failures, for the breaker.
@@ -66,8 +66,8 @@ pub struct ZoneRow {
     pub physical_id: String,
     /// Zone settings: see `ZoneSettings` of the product.
     pub settings: serde_json::Map<String, serde_json::Value>,
-    /// `ok`, `parked`, `paused`, `deleting`.
-    pub state: String,
+    /// How it stands.
+    pub state: ZoneState,
     /// The last error, in the provider's words.
     pub last_error: Option<String>,
     /// How it waits while it is parked.

@@ -2,7 +2,9 @@
 
 use std::sync::mpsc;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
-use zonecast_core::{AddressPolicy, Name, RecordData, RecordType, Ttl};
+use zonecast_core::{
+    AddressPolicy, ConnectionState, KeyState, Name, OwnerState, RecordData, RecordType, Ttl, ZoneState,
+};
 use zonecast_store::*;
 
 /// A store of one test, empty; it goes with the test.
@@ -139,7 +141,7 @@ pub fn done(zone_id: i64, dirty: &DirtyName, claims: Vec<ClaimRow>) -> NameResul
     types.dedup();
     let keys = types.into_iter().map(|rtype| {
         let of_type = claims.iter().filter(|claim| claim.data.rtype() == rtype);
-        key(zone_id, &dirty.name, rtype, "applied", of_type.map(|claim| claim.data.clone()).collect())
+        key(zone_id, &dirty.name, rtype, KeyState::Applied, of_type.map(|claim| claim.data.clone()).collect())
     });
     NameResult {
         name: dirty.name.clone(),
@@ -154,12 +156,18 @@ pub fn done(zone_id: i64, dirty: &DirtyName, claims: Vec<ClaimRow>) -> NameResul
     }
 }
 
-pub fn key(zone_id: i64, name: &Name, rtype: RecordType, state: &str, applied: Vec<RecordData>) -> KeyRow {
+pub fn key(
+    zone_id: i64,
+    name: &Name,
+    rtype: RecordType,
+    state: KeyState,
+    applied: Vec<RecordData>,
+) -> KeyRow {
     KeyRow {
         zone_id,
         name: name.clone(),
         rtype,
-        state: state.into(),
+        state,
         applied,
         ttl: Ttl::DEFAULT,
         last_error: None,
@@ -188,7 +196,7 @@ pub fn host_row(fqdn: &str, last: u8) -> HostRow {
         addresses: vec![AddressRow { ip: [192, 0, 2, last].into(), reverse_name: None }],
         ttl: None,
         address_policy: AddressPolicy::All,
-        state: "active".into(),
+        state: OwnerState::Active,
         vm_status: None,
         created_at: 0,
         updated_at: 0,
@@ -234,7 +242,7 @@ pub fn connection(name: &str) -> ConnectionRow {
         secrets: Default::default(),
         budget_group: String::new(),
         implicit: false,
-        state: "ok".into(),
+        state: ConnectionState::Ok,
         last_error: None,
         failures: 0,
         open_until: 0,
@@ -253,7 +261,7 @@ pub fn zone_row(zone: &str, connection_id: i64) -> ZoneRow {
         provider_zone_id: None,
         physical_id: format!("memory:{connection_id}:{zone}"),
         settings: serde_json::Map::new(),
-        state: "ok".into(),
+        state: ZoneState::Ok,
         last_error: None,
         waiting: Default::default(),
         cuts: Vec::new(),

@@ -2,7 +2,7 @@
 
 use crate::bed::*;
 use crate::on_both;
-use zonecast_core::{RecordData, RecordType, Ttl};
+use zonecast_core::{OwnerState, RecordData, RecordType, Ttl};
 use zonecast_store::*;
 
 on_both! {
@@ -22,7 +22,7 @@ fn row(text: &str) -> DomainRow {
         id: 0,
         name: name(text),
         kind: "subscription".into(),
-        state: "active".into(),
+        state: OwnerState::Active,
         addresses: vec![[192, 0, 2, 80].into()],
         ttl: Some(Ttl::DEFAULT),
         records: vec![
@@ -111,7 +111,7 @@ async fn a_removed_domain_goes_when_its_names_are_settled(bed: Bed) {
     let stored = bed.store.domain(1).await.unwrap().unwrap();
     let remove = OwnerAction::Remove { expected_version: stored.version, forget: false };
     put(&bed, OwnerWrite { claims: Vec::new(), ..write(zone.id, stored, remove) }).await;
-    assert_eq!(bed.store.domain(1).await.unwrap().unwrap().state, "deleting");
+    assert_eq!(bed.store.domain(1).await.unwrap().unwrap().state, OwnerState::Deleting);
     assert_eq!(bed.store.domain_by_name(&name("d10.example.com")).await.unwrap(), None);
     let again = write(zone.id, row("d10.example.com"), OwnerAction::Insert);
     assert_eq!(put(&bed, again).await, WriteResult::Stored { id: 2, version: 1 }, "the name is free at once");

@@ -2,7 +2,7 @@
 
 use crate::bed::*;
 use crate::on_both;
-use zonecast_core::{Name, RecordType};
+use zonecast_core::{ConnectionState, JobState, KeyState, Name, RecordType, ZoneState};
 use zonecast_store::*;
 
 on_both! {
@@ -120,7 +120,7 @@ async fn a_failed_name_comes_back_when_due(bed: Bed) {
     let now = bed.store.now().await.unwrap();
     let result = retry(&again, now + 60_000, false);
     let stored = bed.store.store_results(&lease, zone.id, &[result], &[], &[]).await.unwrap();
-    assert_eq!(stored.finished_jobs[0].state, "failed");
+    assert_eq!(stored.finished_jobs[0].state, JobState::Failed);
     bed.store.raise(zone.id, &[name("vm-1.example.com")], &Raise::asked(Priority::Bulk)).await.unwrap();
     assert_eq!(bed.dirty(zone.id).await[0].attempts, 0, "a new wish is due at once");
 }
@@ -164,20 +164,26 @@ async fn parked_and_paused_places_rest(bed: Bed) {
         groups.into_iter().map(|group| group.zone_id).collect::<Vec<_>>()
     };
     assert_eq!(zones().await, [one.id, two.id]);
-    bed.store.note_zone(one.id, "parked", Some("403"), 3, now + 9_000).await.unwrap();
+    bed.store.note_zone(one.id, ZoneState::Parked, Some("403"), 3, now + 9_000).await.unwrap();
     assert_eq!(zones().await, [two.id]);
     assert_eq!(bed.store.next_due(now).await.unwrap(), Some(now + 9_000));
     bed.store.end_waits(&[one.id]).await.unwrap();
     assert_eq!(zones().await, [one.id, two.id], "somebody asked for it");
-    bed.store.note_zone(one.id, "parked", Some("403"), 3, now + 365 * 24 * 3_600_000).await.unwrap();
+    bed.store.note_zone(one.id, ZoneState::Parked, Some("403"), 3, now + 365 * 24 * 3_600_000).await.unwrap();
     assert_eq!(zones().await, [one.id, two.id], "noted by a clock that was a year ahead (S1)");
-    bed.store.set_zone_state(one.id, "paused", None).await.unwrap();
+    bed.store.set_zone_state(one.id, ZoneState::Paused, None).await.unwrap();
     assert_eq!(zones().await, [two.id]);
-    bed.store.set_connection_state(two.connection_id, "open", Some("down"), 3, now + 9_000).await.unwrap();
+    bed.store
+        .set_connection_state(two.connection_id, ConnectionState::Unreachable, Some("down"), 3, now + 9_000)
+        .await
+        .unwrap();
     assert!(zones().await.is_empty());
     assert_eq!(bed.store.next_due(now).await.unwrap(), Some(now + 9_000));
-    bed.store.set_connection_state(two.connection_id, "open", Some("down"), 3, now).await.unwrap();
-    bed.store.set_zone_state(one.id, "ok", None).await.unwrap();
+    bed.store
+        .set_connection_state(two.connection_id, ConnectionState::Unreachable, Some("down"), 3, now)
+        .await
+        .unwrap();
+    bed.store.set_zone_state(one.id, ZoneState::Ok, None).await.unwrap();
     assert_eq!(zones().await, [one.id, two.id], "an open breaker that is due is probed");
     let connection = bed.store.connection(two.connection_id).await.unwrap().unwrap();
     assert_eq!(
@@ -246,10 +252,11 @@ async fn a_cancelled_job_stops_watching(bed: Bed) {
     let job = bed.add(zone.id, &["a.example.com"]).await.job_id.unwrap();
     assert!(bed.store.cancel_job(job).await.unwrap());
     assert!(!bed.store.cancel_job(job).await.unwrap());
-    assert_eq!(bed.store.job(job).await.unwrap().unwrap().state, "cancelled");
+    assert_eq!(bed.store.job(job).await.unwrap().unwrap().state, JobState::Cancelled);
     let dirty = bed.dirty(zone.id).await;
     assert!(dirty.len() == 1 && dirty[0].job_id.is_none(), "the wish stays");
-    let filter = JobFilter { state: "cancelled".into(), owner: Some(host_id(1)), ..JobFilter::default() };
+    let filter =
+        JobFilter { state: Some(JobState::Cancelled), owner: Some(host_id(1)), ..JobFilter::default() };
     assert_eq!(bed.store.jobs(&filter, None, 10).await.unwrap().len(), 1);
 }
 
@@ -288,19 +295,25 @@ async fn keys_history_and_owned_values_follow_the_results(bed: Bed) {
         bed.store.store_results(&lease, zone.id, &[result], &[], &[]).await.unwrap();
     };
     let start = bed.store.now().await.unwrap();
-    let row = |state: &str, values| key(zone.id, &at, RecordType::A, state, values);
-    pass(vec![row("applied", vec![a(1), a(2)]), key(zone.id, &at, RecordType::TXT, "failed", vec![])], 0)
-        .await;
+    let row = |state: KeyState, values| key(zone.id, &at, RecordType::A, state, values);
+    pass(
+        vec![
+            row(KeyState::Applied, vec![a(1), a(2)]),
+            key(zone.id, &at, RecordType::TXT, KeyState::Failed, vec![]),
+        ],
+        0,
+    )
+    .await;
     assert_eq!(bed.store.owned_values(zone.id).await.unwrap(), 2);
     let first = bed.store.keys_at(zone.id, std::slice::from_ref(&at)).await.unwrap();
     assert_eq!(first.len(), 2);
-    assert_eq!(bed.store.keys_in_state(zone.id, "failed", None, 10).await.unwrap().len(), 1);
-    pass(vec![row("applied", vec![a(1), a(2)])], 3).await;
+    assert_eq!(bed.store.keys_in_state(zone.id, KeyState::Failed, None, 10).await.unwrap().len(), 1);
+    pass(vec![row(KeyState::Applied, vec![a(1), a(2)])], 3).await;
     let same = bed.store.keys_at(zone.id, std::slice::from_ref(&at)).await.unwrap();
     assert_eq!(same, first[..1], "an equal result changes nothing, a key that is not named is gone");
     assert!(bed.store.outcomes(zone.id, &at, RecordType::A).await.unwrap().is_empty());
     for n in 0..25 {
-        pass(vec![row("applied", vec![a(n)])], 0).await;
+        pass(vec![row(KeyState::Applied, vec![a(n)])], 0).await;
     }
     let history = bed.store.outcomes(zone.id, &at, RecordType::A).await.unwrap();
     assert_eq!(history.len(), 20);
@@ -320,7 +333,7 @@ async fn held_removals_are_approved_once(bed: Bed) {
     let lease = bed.lease(&zone, "n1").await;
     let mut results: Vec<NameResult> =
         bed.dirty(zone.id).await.iter().map(|dirty| done(zone.id, dirty, Vec::new())).collect();
-    results[0].keys = vec![key(zone.id, &results[0].name, RecordType::A, "held", vec![a(1)])];
+    results[0].keys = vec![key(zone.id, &results[0].name, RecordType::A, KeyState::Held, vec![a(1)])];
     bed.store.store_results(&lease, zone.id, &results, &[], &[]).await.unwrap();
     assert!(bed.dirty(zone.id).await.is_empty());
     assert_eq!(bed.store.held_names(zone.id).await.unwrap(), [results[0].name.clone()]);
@@ -343,14 +356,14 @@ async fn verification_never_marks_what_was_rewritten(bed: Bed) {
         name: key.name.clone(),
         rtype: key.rtype,
         seen_updated_at: key.updated_at,
-        state: "served".into(),
+        state: KeyState::Served,
         verified: Some("served".into()),
         again_at,
     };
     let rewritten = Verified { seen_updated_at: due[1].updated_at - 1, ..seen(&due[1], None) };
     assert_eq!(bed.store.store_verified(&[seen(&due[0], None), rewritten]).await.unwrap(), 1);
     let keys = bed.store.keys_below(zone.id, None, 10).await.unwrap();
-    assert_eq!(keys.iter().filter(|key| key.state == "served").count(), 1);
+    assert_eq!(keys.iter().filter(|key| key.state == KeyState::Served).count(), 1);
     assert_eq!(bed.store.verify_due(now, 10).await.unwrap().len(), 1);
     bed.store.store_verified(&[seen(&due[1], Some(now + 5_000))]).await.unwrap();
     assert_eq!(bed.store.next_verify().await.unwrap(), Some(now + 5_000));

@@ -2,7 +2,7 @@
 
 use crate::bed::*;
 use crate::on_both;
-use zonecast_core::RecordType;
+use zonecast_core::{KeyState, RecordType};
 use zonecast_store::*;
 
 on_both! { the_chain_shows_tampering the_chain_survives_pruning many_sealers_make_one_chain drift_is_kept_per_key figures_add_up settings_are_kept }
@@ -114,12 +114,12 @@ async fn figures_add_up(bed: Bed) {
     assert_eq!((before.hosts, before.dirty_names, before.running_jobs), (2, 2, 1));
     let lease = bed.lease(&zone, "n1").await;
     let dirty = bed.dirty(zone.id).await;
-    let keys = vec![key(zone.id, &dirty[0].name, RecordType::A, "failed", vec![a(1)])];
+    let keys = vec![key(zone.id, &dirty[0].name, RecordType::A, KeyState::Failed, vec![a(1)])];
     let result = NameResult { keys, ..done(zone.id, &dirty[0], Vec::new()) };
     bed.store.store_results(&lease, zone.id, &[result], &[], &[]).await.unwrap();
     let stats = bed.store.stats().await.unwrap();
     assert_eq!(stats.dirty_names, 1);
-    let expected = ZoneStats { zone_id: zone.id, owned_values: 1, trouble: vec![("failed".into(), 1)] };
+    let expected = ZoneStats { zone_id: zone.id, owned_values: 1, trouble: vec![(KeyState::Failed, 1)] };
     assert_eq!(stats.zones, [expected]);
 }
 

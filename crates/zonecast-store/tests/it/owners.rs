@@ -2,7 +2,7 @@
 
 use crate::bed::*;
 use crate::on_both;
-use zonecast_core::Name;
+use zonecast_core::{Name, OwnerState};
 use zonecast_store::*;
 
 on_both! {
@@ -166,7 +166,7 @@ async fn a_removed_owner_goes_when_its_names_are_settled(bed: Bed) {
     bed.add(zone.id, &["vm-1.example.com", "vm-2.example.com"]).await;
     bed.settle(&zone).await;
     remove(&bed, zone.id, 1).await;
-    assert_eq!(bed.store.host(1).await.unwrap().unwrap().state, "deleting");
+    assert_eq!(bed.store.host(1).await.unwrap().unwrap().state, OwnerState::Deleting);
     assert!(bed.store.claims_at(&[name("vm-1.example.com")]).await.unwrap().is_empty());
     assert_eq!(bed.store.claims_of(host_id(1), true).await.unwrap().len(), 2);
     assert!(bed.store.hosts_holding(&[[192, 0, 2, 1].into()]).await.unwrap().is_empty());
@@ -262,7 +262,7 @@ async fn records_are_owners_too(bed: Bed) {
         ttl: None,
         zone_id: Some(zone.id),
         source: "api".into(),
-        state: "active".into(),
+        state: OwnerState::Active,
         created_at: 0,
         updated_at: 0,
         version: 0,
@@ -321,7 +321,9 @@ async fn hosts_are_found_by_name_address_and_page(bed: Bed) {
         (found(exactly("db.example.net")).await, found(exactly("example.net")).await),
         (vec![3], vec![])
     );
-    assert!(found(OwnerFilter { state: "disabled".into(), ..OwnerFilter::default() }).await.is_empty());
+    assert!(
+        found(OwnerFilter { state: Some(OwnerState::Disabled), ..OwnerFilter::default() }).await.is_empty()
+    );
     let page = bed.store.hosts(&OwnerFilter::default(), 1, 2).await.unwrap();
     assert_eq!(page.iter().map(|host| host.id).collect::<Vec<_>>(), [2, 3]);
     assert_eq!(bed.store.hosts_by_ids(&[4, 1, 77]).await.unwrap().len(), 2);

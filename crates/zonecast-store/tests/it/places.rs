@@ -3,6 +3,7 @@
 use crate::bed::*;
 use crate::on_both;
 use secrecy::{ExposeSecret as _, SecretString};
+use zonecast_core::ZoneState;
 use zonecast_store::*;
 
 on_both! {
@@ -81,7 +82,7 @@ async fn a_zone_has_one_place(bed: Bed) {
     let second = ZoneRow { name: name("example.org"), ..zone.clone() };
     let twin = bed.store.add_zone(&second, &[]).await;
     assert!(matches!(twin, Err(StoreError::Constraint { by: Some(id), .. }) if id == zone.id));
-    bed.store.set_zone_state(zone.id, "deleting", None).await.unwrap();
+    bed.store.set_zone_state(zone.id, ZoneState::Deleting, None).await.unwrap();
     let second = bed.store.add_zone(&second, &[]).await.unwrap();
     assert_ne!(second.id, zone.id);
     let cuts = [(name("sub.example.org"), name("ns1.sub.example.org"))];
@@ -96,7 +97,7 @@ async fn zones_change_the_epoch(bed: Bed) {
     let mut zone = bed.zone("example.com").await;
     assert_eq!(bed.store.epoch().await.unwrap(), start + 1);
     bed.store.raise_page(zone.id, &[], None, &Raise::derived(Priority::Bulk)).await.unwrap();
-    bed.store.set_zone_state(zone.id, "parked", Some("403")).await.unwrap();
+    bed.store.set_zone_state(zone.id, ZoneState::Parked, Some("403")).await.unwrap();
     assert_eq!(bed.store.epoch().await.unwrap(), start + 1, "parking changes no match");
     zone.settings.insert("ttl".into(), 600.into());
     zone.version = bed.store.update_zone(&zone, &[]).await.unwrap();
@@ -123,7 +124,7 @@ async fn what_changed_since_a_mark_is_found(bed: Bed) {
     let mark = async || bed.store.zone_mark().await.unwrap();
     let mut last = mark().await;
     assert_eq!(since(last).await, [0; 0]);
-    bed.store.note_zone(one.id, "parked", Some("403"), 1, 9_000).await.unwrap();
+    bed.store.note_zone(one.id, ZoneState::Parked, Some("403"), 1, 9_000).await.unwrap();
     assert_eq!((since(last).await, mark().await.epoch), (vec![one.id], last.epoch));
     last = mark().await;
     bed.store.zone_listed(two.id, 7, &[]).await.unwrap();
@@ -137,7 +138,7 @@ async fn what_changed_since_a_mark_is_found(bed: Bed) {
     bed.store.update_zone(&row, &[]).await.unwrap();
     assert_eq!((since(last).await, mark().await.epoch), (vec![one.id], last.epoch + 1));
     last = mark().await;
-    bed.store.set_zone_state(two.id, "deleting", None).await.unwrap();
+    bed.store.set_zone_state(two.id, ZoneState::Deleting, None).await.unwrap();
     assert_eq!(since(last).await, [two.id]);
     assert!(last.removed < last.stamp);
     bed.store.remove_zone(two.id, &[]).await.unwrap();

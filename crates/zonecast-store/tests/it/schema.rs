@@ -2,6 +2,7 @@
 
 use crate::bed::{Bed, host_id, name};
 use crate::on_both;
+use zonecast_core::KeyState;
 use zonecast_store::{MasterKey, OwnerFilter, Store, StoreError};
 
 on_both! { every_statement_is_understood opening_again_changes_nothing many_first_openings_agree another_key_is_refused a_restore_voids_leases_and_matches }
@@ -92,5 +93,5 @@ async fn the_database_of_schema_1_opens() {
     assert_eq!(store.count_domains(&zonecast_store::OwnerFilter::default()).await.unwrap(), 0);
     assert_eq!(store.verify_chain().await.unwrap().broken_at, None);
     let keys = store.keys_at(1, &[name("vm-1.example.com")]).await.unwrap();
-    assert_eq!(keys[0].state, "applied");
+    assert_eq!(keys[0].state, KeyState::Applied);
 }

@@ -14,6 +14,7 @@ use axum::response::Response;
 use serde_json::Value;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
+use zonecast_core::OwnerState;
 
 pub fn routes() -> OpenApiRouter<ApiState> {
     OpenApiRouter::new()
@@ -105,7 +106,7 @@ async fn remove(
     IfMatch(expected): IfMatch,
 ) -> Result<Response, Refusal> {
     let work = domains::remove(&ctx, &ctx.caller, id, query.forget, expected).await?;
-    let gone = DomainView { state: "deleted".to_owned(), ..work.data.clone() };
+    let gone = DomainView { state: OwnerState::Deleted, ..work.data.clone() };
     answer_work(&ctx, &query.work(), work, || async {
         match domains::get(&ctx, id).await {
             Err(problem) if problem.status == 404 => Ok(gone),

@@ -15,6 +15,7 @@ use axum::http::HeaderMap;
 use axum::response::Response;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
+use zonecast_core::OwnerState;
 
 pub fn routes() -> OpenApiRouter<ApiState> {
     OpenApiRouter::new()
@@ -125,7 +126,7 @@ async fn remove(
     IfMatch(expected): IfMatch,
 ) -> Result<Response, Refusal> {
     let work = hosts::remove(&ctx, &ctx.caller, id, query.forget, expected).await?;
-    let gone = HostView { state: "deleted".to_owned(), ..work.data.clone() };
+    let gone = HostView { state: OwnerState::Deleted, ..work.data.clone() };
     answer_work(&ctx, &query.work(), work, || async {
         match hosts::get(&ctx, id).await {
             Err(problem) if problem.status == 404 => Ok(gone),
@@ -171,24 +172,24 @@ async fn sync(
 #[utoipa::path(post, path = "/hosts/{id}/enable", tag = "hosts", params(("id" = i64, Path), WorkQuery),
     responses((status = 202, body = Answer<WithJob<HostView>>), (status = 200, body = Answer<WithJob<HostView>>)))]
 async fn enable(ctx: Ctx, Id(id): Id, Query(query): Query<WorkQuery>) -> Result<Response, Refusal> {
-    set_state(ctx, id, query, "active").await
+    set_state(ctx, id, query, OwnerState::Active).await
 }
 
 /// Disables a host; its records stay.
 #[utoipa::path(post, path = "/hosts/{id}/disable", tag = "hosts", params(("id" = i64, Path), WorkQuery),
     responses((status = 202, body = Answer<WithJob<HostView>>), (status = 200, body = Answer<WithJob<HostView>>)))]
 async fn disable(ctx: Ctx, Id(id): Id, Query(query): Query<WorkQuery>) -> Result<Response, Refusal> {
-    set_state(ctx, id, query, "disabled").await
+    set_state(ctx, id, query, OwnerState::Disabled).await
 }
 
 /// Suspends a host; its records stay.
 #[utoipa::path(post, path = "/hosts/{id}/suspend", tag = "hosts", params(("id" = i64, Path), WorkQuery),
     responses((status = 202, body = Answer<WithJob<HostView>>), (status = 200, body = Answer<WithJob<HostView>>)))]
 async fn suspend(ctx: Ctx, Id(id): Id, Query(query): Query<WorkQuery>) -> Result<Response, Refusal> {
-    set_state(ctx, id, query, "suspended").await
+    set_state(ctx, id, query, OwnerState::Suspended).await
 }
 
-async fn set_state(ctx: Ctx, id: i64, query: WorkQuery, state: &str) -> Result<Response, Refusal> {
+async fn set_state(ctx: Ctx, id: i64, query: WorkQuery, state: OwnerState) -> Result<Response, Refusal> {
     let work = hosts::set_state(&ctx, &ctx.caller, id, state).await?;
     answer_work(&ctx, &query, work, || async { hosts::get(&ctx, id).await }).await
 }

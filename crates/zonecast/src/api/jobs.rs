@@ -93,7 +93,7 @@ fn follow(ctx: Ctx, job: i64, after: i64) -> impl Stream<Item = Result<Event, In
     stream::unfold(Follower::new(ctx.app, job, after), |mut log| async move {
         let event = match log.next().await? {
             Step::Line(line) => Event::default().id(line.id.to_string()).event("line").data(line.line),
-            Step::End(state) => Event::default().event("end").data(state),
+            Step::End(state) => Event::default().event("end").data(state.as_str()),
         };
         Some((Ok(event), log))
     })

@@ -14,6 +14,7 @@ use axum::response::{IntoResponse, Response};
 use futures_util::stream;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
+use zonecast_core::OwnerState;
 
 pub fn routes() -> OpenApiRouter<ApiState> {
     OpenApiRouter::new()
@@ -100,7 +101,7 @@ async fn remove(
     IfMatch(expected): IfMatch,
 ) -> Result<Response, Refusal> {
     let work = records::remove(&ctx, &ctx.caller, id, query.forget, expected).await?;
-    let gone = RecordView { state: "deleted".to_owned(), ..work.data.clone() };
+    let gone = RecordView { state: OwnerState::Deleted, ..work.data.clone() };
     answer_work(&ctx, &query.work(), work, || async {
         match records::get(&ctx, id).await {
             Err(problem) if problem.status == 404 => Ok(gone),

@@ -18,6 +18,7 @@ use axum::http::{HeaderMap, header};
 use axum::response::{AppendHeaders, IntoResponse, Response};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
+use zonecast_core::ZoneState;
 
 pub fn routes() -> OpenApiRouter<ApiState> {
     OpenApiRouter::new()
@@ -157,7 +158,7 @@ async fn remove(
     let take_out = matches!(query.records, OnRemove::Remove);
     let Work { job_id, data } = zone_work::remove(&ctx, &ctx.caller, id, take_out, expected).await?;
     if job_id.is_none() {
-        return Ok(reply::finished(ZoneView { state: "deleted".to_owned(), ..data }, None));
+        return Ok(reply::finished(ZoneView { state: ZoneState::Deleted, ..data }, None));
     }
     let query = WorkQuery { wait: query.wait, dry_run: false };
     let gone = data.clone();

@@ -140,7 +140,7 @@ fn colour_of(word: &str) -> Option<Color> {
         "pending" | "applied" | "retrying" | "held" | "queued" | "running" | "partial" | "stale" | "warn"
         | "paused" | "probing" | "suspended" | "deleting" => Some(Color::Yellow),
         "failed" | "fail" | "conflict" | "contested" | "unsupported" | "occluded" | "unreachable"
-        | "parked" | "open" | "no" | "no_matching_zone" => Some(Color::Red),
+        | "parked" | "no" | "no_matching_zone" => Some(Color::Red),
         _ => None,
     }
 }

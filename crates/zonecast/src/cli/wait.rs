@@ -6,6 +6,7 @@ use super::output::text_at;
 use crate::client::{Answer, Call, Client, ClientError};
 use serde_json::Value;
 use std::time::{Duration, Instant};
+use zonecast_core::JobState;
 
 /// How long a command without a daemon stays to do its own work, if nothing else was said.
 const OWN_WORK: Duration = Duration::from_secs(30);
@@ -70,15 +71,19 @@ pub async fn watch(
 
 /// Whether nothing will happen any more.
 pub fn is_over(job: &Value) -> bool {
-    !matches!(text_at(job, "/state").as_str(), "queued" | "running" | "")
+    state_of(job).is_some_and(JobState::is_over)
+}
+
+fn state_of(job: &Value) -> Option<JobState> {
+    text_at(job, "/state").parse().ok()
 }
 
 /// What a job's state means for the exit code; still running when the time was up is a failure to
 /// see it done, nothing more.
 pub fn verdict(job: &Value) -> Done {
-    match text_at(job, "/state").as_str() {
-        "done" | "superseded" => Done::Ok,
-        "partial" => Done::Partial,
+    match state_of(job) {
+        Some(JobState::Done | JobState::Superseded) => Done::Ok,
+        Some(JobState::Partial) => Done::Partial,
         _ if is_over(job) => Done::Failed,
         _ if text_at(job, "/failed").parse::<i64>().is_ok_and(|failed| failed > 0) => Done::Partial,
         _ => Done::Failed,

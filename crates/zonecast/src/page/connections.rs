@@ -33,7 +33,7 @@ struct ConnectionsPage {
 pub async fn list_page(visit: Visit) -> Shown {
     let row = |view: ConnectionView| ConnectionRow {
         provider: Badge::plain(provider_label(&view.provider)),
-        state: Badge::of(&view.state),
+        state: Badge::of(view.state),
         until: view.open_until.as_deref().map(moment),
         view,
     };

@@ -12,6 +12,7 @@ use crate::service::status::{StatusView, status};
 use crate::service::trouble::{self, Cause};
 use askama::Template;
 use axum::response::Response;
+use zonecast_core::{ConnectionState, JobState, KeyState, ZoneState};
 
 /// Failures shown.
 const SHOWN: usize = 10;
@@ -29,7 +30,10 @@ impl From<Cause> for CauseRow {
     fn from(cause: Cause) -> CauseRow {
         CauseRow {
             zone: cause.zone.as_ref().map(|(id, name)| (*id, Label::of(name))),
-            state: Badge::of(&cause.state),
+            state: match cause.zone {
+                Some(_) => Badge::of(ZoneState::Parked),
+                None => Badge::of(cause.state),
+            },
             since: cause.since.as_deref().map(moment),
             next: cause.next.as_deref().map(moment),
             cause,
@@ -47,7 +51,7 @@ struct Dashboard {
     connections: usize,
     connections_well: usize,
     /// Records in trouble: state and count.
-    states: Vec<(Badge, i64, String)>,
+    states: Vec<(Badge, i64, &'static str)>,
     causes: Vec<CauseRow>,
     failures: Vec<TroubleRow>,
     jobs: Vec<JobRow>,
@@ -57,8 +61,8 @@ struct Dashboard {
 pub async fn show_page(visit: Visit) -> Shown {
     let status = status(&visit).await?;
     let mut failed = Vec::new();
-    for state in ["failed", "partial"] {
-        let query = ListJobs { state: Some(state.to_owned()), limit: SHOWN, ..ListJobs::default() };
+    for state in [JobState::Failed, JobState::Partial] {
+        let query = ListJobs { state: Some(state.to_string()), limit: SHOWN, ..ListJobs::default() };
         failed.extend(jobs::list(&visit, &query).await?.items);
     }
     failed.sort_by_key(|job| std::cmp::Reverse(job.id));
@@ -66,13 +70,14 @@ pub async fn show_page(visit: Visit) -> Shown {
     let causes = trouble::causes(&visit).await?;
     let failures = trouble::list_beside(&visit, &causes, None, None, SHOWN).await?;
     // What only waits for a cause above is said there, once.
-    let states = status.trouble.iter().filter(|(state, _)| causes.is_empty() || *state != "retrying");
-    let states = states.map(|(state, count)| (Badge::of(state), *count, state.clone()));
+    let states =
+        status.trouble.iter().filter(|(state, _)| causes.is_empty() || **state != KeyState::Retrying);
+    let states = states.map(|(state, count)| (Badge::of(*state), *count, state.as_str()));
     show(&Dashboard {
         zones: status.zones.values().sum(),
         zones_well: status.zones.get("ok").copied().unwrap_or(0),
         connections: status.connections.values().sum(),
-        connections_well: status.connections.get("ok").copied().unwrap_or(0),
+        connections_well: status.connections.get(&ConnectionState::Ok).copied().unwrap_or(0),
         states: states.collect(),
         causes: causes.into_iter().map(CauseRow::from).collect(),
         failures: failures.into_iter().map(TroubleRow::from).collect(),

@@ -1,7 +1,7 @@
 //! Adding a domain, and editing what it carries beside its records.
 
 use super::ask::Ask;
-use super::domains::{kind_label, state_label};
+use super::domains::kind_label;
 use super::inputs::{Input, owned};
 use super::text::Label;
 use super::visit::{Fields, Id, Shown, Visit, see_other};
@@ -11,6 +11,7 @@ use crate::service::domains::{self, DomainView, KINDS};
 use crate::service::view::ConnectionView;
 use crate::service::{Expected, Work, connections};
 use serde_json::{Map, Value, json};
+use zonecast_core::OwnerState;
 
 /// Where one comes from.
 pub fn path(domain: Option<&DomainView>) -> Vec<(String, Label)> {
@@ -98,8 +99,8 @@ async fn new_form(visit: &Visit, fields: &Fields, problem: Option<&Problem>) -> 
             .help("in any script"),
     ];
     all.extend(inputs(visit, |name| fields.get(name).to_owned(), fields.all("create_at")));
-    let states = ["active", "disabled", "suspended", "secondary", "dns_off"];
-    let states = states.iter().map(|state| ((*state).to_owned(), state_label(state).to_owned())).collect();
+    let states = OwnerState::OF_DOMAINS.iter();
+    let states = states.map(|state| (state.to_string(), state.as_str().replace('_', " "))).collect();
     all.push(
         Input::select("state", "State", fields.get("state"), states)
             .help("only an active domain is written to a service for the first time"),

@@ -3,13 +3,13 @@
 
 use super::ask::Ask;
 use super::domain_form::{path, to_domain};
-use super::domains::state_label;
 use super::inputs::Input;
 use super::visit::{Fields, Id, Refused, Shown, Visit, see_other};
 use crate::problem::Problem;
 use crate::service::domains::{self, DomainView};
 use crate::service::{Expected, Work};
 use serde_json::json;
+use zonecast_core::OwnerState;
 
 /// After something was done: its words and its log; else the form once more, with what is wrong.
 async fn ended(
@@ -42,8 +42,7 @@ pub async fn set_state(visit: Visit, Id(id): Id, fields: Fields) -> Shown {
     let body = json!({ "state": fields.get("state") });
     match domains::patch(&visit, &visit.caller, id, &body, Expected(None)).await {
         Ok(work) => {
-            let state = state_label(&work.data.state);
-            visit.say(true, format!("{} is now: {state}", work.data.name_unicode));
+            visit.say(true, format!("{} is now: {}", work.data.name_unicode, work.data.state));
             Ok(see_other(&to_domain(&work)))
         }
         Err(problem) => Ok(visit.done(Err(problem), &format!("/domains/{id}"))),
@@ -225,7 +224,7 @@ pub async fn import(visit: Visit, Id(id): Id, fields: Fields) -> Shown {
 /// Asks before a domain and its records go.
 pub async fn delete_page(visit: Visit, Id(id): Id) -> Shown {
     let domain = domains::get(&visit, id).await?;
-    let leaving = if domain.state == "deleting" { " It is on its way out already." } else { "" };
+    let leaving = if domain.state == OwnerState::Deleting { " It is on its way out already." } else { "" };
     let ask = Ask {
         title: format!("Remove {}", domain.name_unicode),
         section: "domains",

@@ -15,6 +15,7 @@ use crate::service::view::KeyView;
 use askama::Template;
 use askama::filters::HtmlSafe;
 use std::collections::BTreeMap;
+use zonecast_core::{KeyState, OwnerState};
 
 /// Domains on one page.
 const PAGE: usize = 50;
@@ -24,14 +25,6 @@ const RECORDS: usize = 500;
 /// What a type of domain is called.
 pub fn kind_label(kind: &str) -> String {
     kind.replace('_', " ")
-}
-
-/// What a state of a domain is called.
-pub fn state_label(state: &str) -> &str {
-    match state {
-        "dns_off" => "DNS off",
-        other => other,
-    }
 }
 
 /// Something to tell, in its colour.
@@ -94,7 +87,7 @@ impl From<DomainView> for DomainRow {
             id: domain.id,
             name: Label::new(&domain.name, &domain.name_unicode),
             kind: kind_label(&domain.kind),
-            state: Badge::like(&domain.state, state_label(&domain.state)),
+            state: Badge::of(domain.state),
             mark: mark(&domain),
             message: first.map(Line::from),
             others: domain.told.len().saturating_sub(1),
@@ -169,7 +162,7 @@ impl HtmlSafe for RecordsPiece {}
 impl RecordsPiece {
     fn of(visit: &Visit, domain: &DomainView, from: usize) -> RecordsPiece {
         let keys = domain.records.as_deref().unwrap_or_default();
-        let may_write = visit.may_write() && domain.state != "deleting";
+        let may_write = visit.may_write() && domain.state != OwnerState::Deleting;
         let (rows, total) = rows(domain, keys, from, may_write);
         RecordsPiece {
             id: domain.id,
@@ -246,15 +239,15 @@ struct DomainPage {
     records: RecordsPiece,
     log: Option<LogPane>,
     /// States it can be put into, and what the button says.
-    states: Vec<(&'static str, &'static str)>,
+    states: Vec<(OwnerState, &'static str)>,
 }
 
-const STATES: [(&str, &str); 5] = [
-    ("active", "Enable"),
-    ("disabled", "Disable"),
-    ("suspended", "Suspend"),
-    ("secondary", "Make secondary"),
-    ("dns_off", "Switch DNS off"),
+const STATES: [(OwnerState, &str); 5] = [
+    (OwnerState::Active, "Enable"),
+    (OwnerState::Disabled, "Disable"),
+    (OwnerState::Suspended, "Suspend"),
+    (OwnerState::Secondary, "Make secondary"),
+    (OwnerState::DnsOff, "Switch DNS off"),
 ];
 
 /// One domain.
@@ -268,7 +261,7 @@ pub async fn show_domain(visit: Visit, Id(id): Id, fields: Fields) -> Shown {
     show(&DomainPage {
         name: Label::new(&domain.name, &domain.name_unicode),
         kind: kind_label(&domain.kind),
-        state: Badge::like(&domain.state, state_label(&domain.state)),
+        state: Badge::of(domain.state),
         managed: match domain.managed {
             crate::settings::Managed::Full => "managed as a whole",
             crate::settings::Managed::Owned => "values of others stay",
@@ -276,7 +269,7 @@ pub async fn show_domain(visit: Visit, Id(id): Id, fields: Fields) -> Shown {
         made_at,
         created: moment(&domain.created_at),
         changed: moment(&domain.updated_at),
-        conflict: keys.iter().any(|key| key.state == "conflict"),
+        conflict: keys.iter().any(|key| key.state == KeyState::Conflict),
         records: RecordsPiece::of(&visit, &domain, from(&fields)),
         log,
         states: STATES.into_iter().filter(|(state, _)| *state != domain.state).collect(),

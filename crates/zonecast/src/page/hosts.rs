@@ -18,6 +18,7 @@ use askama::filters::HtmlSafe;
 use axum::http::StatusCode;
 use axum::response::Response;
 use serde_json::json;
+use zonecast_core::{KeyState, OwnerState};
 
 /// Hosts on one page.
 const PAGE: usize = 50;
@@ -47,8 +48,8 @@ impl From<HostView> for HostRow {
             addresses: host.addresses.into_iter().take(ADDRESSES_SHOWN).map(|address| address.ip).collect(),
             others,
             // What an active host is worth is said by its records.
-            state: match host.state.as_str() {
-                "active" => Badge::plain("active"),
+            state: match host.state {
+                OwnerState::Active => Badge::plain("active"),
                 state => Badge::of(state),
             },
             records: counted(host.records.unwrap_or_default()),
@@ -64,7 +65,7 @@ fn counted(records: Vec<KeyView>) -> Vec<Badge> {
     for record in records {
         *counts.entry(record.state).or_insert(0) += 1;
     }
-    let badge = |(state, count): (String, usize)| Badge::like(&state, format!("{count} {state}"));
+    let badge = |(state, count): (KeyState, usize)| Badge::of(state).saying(format!("{count} {state}"));
     counts.into_iter().map(badge).collect()
 }
 
@@ -211,11 +212,11 @@ async fn host_page(visit: &Visit, id: i64, job: Option<i64>, wrong: Option<Wrong
     let status = if wrong.is_some() { StatusCode::UNPROCESSABLE_ENTITY } else { StatusCode::OK };
     let page = HostPage {
         name: Label::new(&host.fqdn, &host.fqdn_unicode),
-        state: Badge::of(&host.state),
+        state: Badge::of(host.state),
         created: moment(&host.created_at),
         changed: moment(&host.updated_at),
         addresses: addresses(&host, wrong.as_ref()),
-        conflict: keys.iter().any(|key| key.state == "conflict"),
+        conflict: keys.iter().any(|key| key.state == KeyState::Conflict),
         records: RecordsPiece::of(id, keys),
         unmatched,
         log,
@@ -301,10 +302,8 @@ pub async fn sync(visit: Visit, Id(id): Id, fields: Fields) -> Shown {
 
 /// Enables, disables or suspends the host.
 pub async fn set_state(visit: Visit, Id(id): Id, fields: Fields) -> Shown {
-    let state = fields.get("state");
-    if !matches!(state, "active" | "disabled" | "suspended") {
-        return Err(Problem::field("state", "is active, disabled or suspended").into());
-    }
+    let state = fields.get("state").parse::<OwnerState>();
+    let state = state.map_err(|error| Problem::field("state", error.to_string()))?;
     let result = hosts::set_state(&visit, &visit.caller, id, state).await;
     Ok(visit
         .done(result.map(|host| format!("{} is {state}", host.data.fqdn_unicode)), &format!("/hosts/{id}")))
@@ -327,7 +326,7 @@ pub async fn delete_page(visit: Visit, Id(id): Id) -> Shown {
         id,
         name: Label::new(&host.fqdn, &host.fqdn_unicode),
         version: host.version,
-        deleting: host.state == "deleting",
+        deleting: host.state == OwnerState::Deleting,
         shell: visit.shell(&format!("Delete {}", host.fqdn_unicode), "hosts").await?,
     })
 }

@@ -17,6 +17,7 @@ use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
 use futures_util::stream;
 use std::convert::Infallible;
+use zonecast_core::JobState;
 
 /// Jobs on one page.
 const PAGE: usize = 50;
@@ -42,7 +43,7 @@ impl From<&JobView> for JobRow {
         JobRow {
             id: job.id,
             title: job.title.clone(),
-            state: Badge::of(&job.state),
+            state: Badge::of(job.state),
             counts: counts(job),
             made: moment(&job.created_at),
             ended: job.finished_at.as_deref().map(moment),
@@ -101,7 +102,7 @@ impl HtmlSafe for StatePiece {}
 
 impl From<&JobView> for StatePiece {
     fn from(job: &JobView) -> StatePiece {
-        StatePiece { id: job.id, state: Badge::of(&job.state), counts: counts(job) }
+        StatePiece { id: job.id, state: Badge::of(job.state), counts: counts(job) }
     }
 }
 
@@ -149,7 +150,7 @@ struct JobsPage {
     shell: Shell,
     jobs: Vec<JobRow>,
     state: String,
-    states: [&'static str; 7],
+    states: &'static [JobState],
     next: Option<String>,
 }
 
@@ -167,7 +168,7 @@ pub async fn list_page(visit: Visit, fields: Fields) -> Shown {
     show(&JobsPage {
         jobs: page.items.iter().map(JobRow::from).collect(),
         state: query.state.unwrap_or_default(),
-        states: ["queued", "running", "done", "partial", "failed", "superseded", "cancelled"],
+        states: JobState::ALL,
         next: page.next_cursor.map(|cursor| more("/jobs", &fields, &["state", "host", "domain"], &cursor)),
         shell: visit.shell("Jobs", "jobs").await?,
     })
@@ -215,7 +216,7 @@ pub async fn live(visit: Visit, Id(id): Id, fields: Fields, headers: HeaderMap) 
                 let id = line.id.to_string();
                 Event::default().id(id).data(Line::from(line).render().unwrap_or_default())
             }
-            Step::End(state) => Event::default().event("end").data(state),
+            Step::End(state) => Event::default().event("end").data(state.as_str()),
         };
         Some((Ok::<Event, Infallible>(event), log))
     });

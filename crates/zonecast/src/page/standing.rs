@@ -5,6 +5,7 @@ use super::zones::provider_label;
 use crate::service::view::KeyView;
 use askama::Template;
 use askama::filters::HtmlSafe;
+use zonecast_core::KeyState;
 
 /// State, last error, next attempt.
 #[derive(Template)]
@@ -32,8 +33,12 @@ impl From<&KeyView> for Standing {
     fn from(key: &KeyView) -> Standing {
         Standing {
             // `served` says already that the servers were seen to answer.
-            verified: key.verified.as_deref().filter(|seen| *seen != key.state).map(Badge::of),
-            state: Badge::of(&key.state),
+            verified: key
+                .verified
+                .as_deref()
+                .filter(|seen| *seen != key.state.as_str())
+                .map(|seen| Badge::like(seen, seen)),
+            state: Badge::of(key.state),
             error: key.last_error.clone(),
             attempts: key.attempts,
             next: key.next_attempt_at.as_deref().map(moment),
@@ -48,8 +53,8 @@ impl From<&KeyView> for Standing {
 /// Seconds until a table of these records looks again.
 pub fn again(keys: &[KeyView]) -> u32 {
     let moves = |key: &KeyView| {
-        matches!(key.state.as_str(), "pending" | "retrying")
-            || (key.state == "applied" && key.verified.is_none())
+        matches!(key.state, KeyState::Pending | KeyState::Retrying)
+            || (key.state == KeyState::Applied && key.verified.is_none())
     };
     if keys.iter().any(moves) { 1 } else { 5 }
 }

@@ -2,7 +2,7 @@
 
 use askama::Template;
 use askama::filters::HtmlSafe;
-use zonecast_core::Name;
+use zonecast_core::{Name, State};
 
 /// A name in national script, with the form the wire carries beside it where the two differ.
 #[derive(Clone, Debug, PartialEq, Eq, Template)]
@@ -44,29 +44,40 @@ pub fn moment(time: &str) -> String {
 
 /// A state as a small coloured word.
 #[derive(Clone, Debug, PartialEq, Eq, Template)]
-#[template(source = r#"<span class="badge {{ tone }}">{{ text }}</span>"#, ext = "html")]
+#[template(
+    source = r#"<span class="badge {{ tone }}"{% if !help.is_empty() %} title="{{ help }}"{% endif %}>{{ text }}</span>"#,
+    ext = "html"
+)]
 pub struct Badge {
     text: String,
     tone: &'static str,
+    /// What it means and what to do.
+    help: String,
 }
 
 // Its template escapes what it holds.
 impl HtmlSafe for Badge {}
 
 impl Badge {
-    /// Of a state, in the colour it has.
-    pub fn of(state: &str) -> Badge {
-        Badge { text: state.replace('_', " "), tone: tone(state) }
+    /// Of a state, in the colour it has, with what it means and what to do.
+    pub fn of(state: impl State) -> Badge {
+        let help = format!("{} {}", state.meaning(), state.next_step());
+        Badge { help, ..Badge::like(state.word(), state.word().replace('_', " ")) }
     }
 
     /// Of words, in the colour of a state.
     pub fn like(state: &str, text: impl Into<String>) -> Badge {
-        Badge { text: text.into(), tone: tone(state) }
+        Badge { text: text.into(), tone: tone(state), help: String::new() }
     }
 
     /// Without a colour.
     pub fn plain(text: impl Into<String>) -> Badge {
-        Badge { text: text.into(), tone: "off" }
+        Badge { text: text.into(), tone: "off", help: String::new() }
+    }
+
+    /// The same with other words.
+    pub fn saying(self, text: impl Into<String>) -> Badge {
+        Badge { text: text.into(), ..self }
     }
 }
 
@@ -75,8 +86,8 @@ pub fn tone(state: &str) -> &'static str {
     match state {
         "ok" | "served" | "done" | "active" => "good",
         "pending" | "applied" | "queued" | "running" | "probing" | "matching" => "busy",
-        "failed" | "partial" | "conflict" | "contested" | "retrying" | "parked" | "open" | "unsupported"
-        | "held" | "stale" | "unreachable" => "bad",
+        "failed" | "partial" | "conflict" | "contested" | "retrying" | "parked" | "unsupported" | "held"
+        | "stale" | "unreachable" => "bad",
         _ => "off",
     }
 }

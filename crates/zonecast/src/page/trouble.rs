@@ -5,8 +5,9 @@ use super::standing::value_label;
 use super::text::{Badge, Label, moment};
 use super::visit::{Fields, Shown, Visit, show};
 use super::zones::provider_label;
-use crate::service::trouble::{self, STATES, TroubleView};
+use crate::service::trouble::{self, TroubleView};
 use askama::Template;
+use zonecast_core::KeyState;
 
 /// Records shown at once.
 const MOST: usize = 200;
@@ -37,7 +38,7 @@ impl From<TroubleView> for TroubleRow {
             plain_name: super::text::encode(&view.name),
             values: view.values.iter().map(|text| value_label(&view.rtype, text)).collect(),
             rtype: view.rtype,
-            state: Badge::of(&view.state),
+            state: Badge::of(view.state),
             error: view.last_error,
             attempts: view.attempts,
             next: view.next_attempt_at.as_deref().map(moment),
@@ -51,8 +52,8 @@ impl From<TroubleView> for TroubleRow {
 struct TroublePage {
     shell: Shell,
     rows: Vec<TroubleRow>,
-    state: String,
-    states: [&'static str; 6],
+    state: Option<KeyState>,
+    states: Vec<KeyState>,
     /// Zones with held removals: id, name, how many.
     held: Vec<(i64, Label, usize)>,
     full: bool,
@@ -60,10 +61,13 @@ struct TroublePage {
 
 /// The newest records in trouble.
 pub async fn show_page(visit: Visit, fields: Fields) -> Shown {
-    let state = fields.given("state").filter(|state| STATES.contains(&state.as_str()));
-    let rows = trouble::list(&visit, state.as_deref(), fields.id("zone"), MOST).await?;
+    let state = fields
+        .given("state")
+        .and_then(|state| state.parse().ok())
+        .filter(|state: &KeyState| state.is_trouble());
+    let rows = trouble::list(&visit, state, fields.id("zone"), MOST).await?;
     let mut held: Vec<(i64, Label, usize)> = Vec::new();
-    for row in trouble::list(&visit, Some("held"), None, MOST).await? {
+    for row in trouble::list(&visit, Some(KeyState::Held), None, MOST).await? {
         if !held.iter().any(|(id, _, _)| *id == row.zone_id) {
             let count = trouble::held_in(&visit, row.zone_id).await?;
             held.push((row.zone_id, Label::of(&row.zone), count));
@@ -72,8 +76,8 @@ pub async fn show_page(visit: Visit, fields: Fields) -> Shown {
     show(&TroublePage {
         full: rows.len() == MOST,
         rows: rows.into_iter().map(TroubleRow::from).collect(),
-        state: state.unwrap_or_default(),
-        states: STATES,
+        state,
+        states: KeyState::ALL.iter().copied().filter(|state| state.is_trouble()).collect(),
         held,
         shell: visit.shell("Trouble", "trouble").await?,
     })

@@ -14,6 +14,7 @@ use crate::service::{Expected, dnssec, drift, pause as pausing, zone_work};
 use crate::settings::ZoneSettings;
 use askama::Template;
 use axum::response::Response;
+use zonecast_core::{ConnectionState, ZoneState};
 use zonecast_engine::describe;
 use zonecast_providers::fields::{kind, kinds};
 
@@ -36,12 +37,11 @@ pub struct ZoneRow {
 
 impl From<&ZoneView> for ZoneRow {
     fn from(zone: &ZoneView) -> ZoneRow {
-        let well = zone.state == "ok";
-        let state = match (well, zone.connection_state.as_str(), zone.matching) {
-            (true, "ok", true) => Badge::of("matching"),
-            (true, "ok", false) => Badge::of("ok"),
-            (true, state, _) => Badge::like(state, format!("connection {state}")),
-            (false, _, _) => Badge::of(&zone.state),
+        let state = match (zone.state, zone.connection_state, zone.matching) {
+            (ZoneState::Ok, ConnectionState::Ok, true) => Badge::like("matching", "matching"),
+            (ZoneState::Ok, ConnectionState::Ok, false) => Badge::of(zone.state),
+            (ZoneState::Ok, state, _) => Badge::of(state).saying(format!("connection {state}")),
+            _ => Badge::of(zone.state),
         };
         ZoneRow {
             id: zone.id,
@@ -140,9 +140,8 @@ pub async fn show_zone(visit: Visit, Id(id): Id) -> Shown {
     let drifted = drift::list(&visit, Some(id), DRIFT_COUNTED, None).await?.items.len();
     show(&ZonePage {
         zone: ZoneRow::from(&view),
-        connection_state: Badge::of(&view.connection_state),
-        waits: view.state == "parked"
-            || matches!(view.connection_state.as_str(), "open" | "probing" | "parked"),
+        connection_state: Badge::of(view.connection_state),
+        waits: view.state == ZoneState::Parked || view.connection_state.is_trouble(),
         settings: settings(&view),
         policy: policy(&view),
         records: records.into_iter().map(TroubleRow::from).collect(),

@@ -3,7 +3,7 @@
 use crate::bed::{Bed, until};
 use serde_json::json;
 use zonecast::service::{Caller, Expected, zone_work, zones};
-use zonecast_core::{Name, ObservedRRset, RecordData, RecordType};
+use zonecast_core::{JobState, Name, ObservedRRset, RecordData, RecordType};
 
 #[tokio::test]
 async fn what_is_deleted_and_created_stands_there_afterwards_every_time_and_an_operators_value_too() {
@@ -30,7 +30,7 @@ async fn what_is_deleted_and_created_stands_there_afterwards_every_time_and_an_o
         })
         .await;
         let job = bed.app.store.job(work.job_id.unwrap()).await.unwrap().unwrap();
-        assert_eq!(job.state, "done", "round {round}: {job:?}");
+        assert_eq!(job.state, JobState::Done, "round {round}: {job:?}");
         let sent = bed.memory.calls().iter().filter(|call| **call == "apply").count() - before;
         assert_eq!(sent, 2, "what is ours went, and came again");
         assert_eq!(there("alone"), ["192.0.2.1"], "round {round}");

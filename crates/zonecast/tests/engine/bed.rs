@@ -10,7 +10,7 @@ use zonecast::config::Config;
 use zonecast::service::view::HostView;
 use zonecast::service::{Caller, hosts};
 use zonecast::sync::Engine;
-use zonecast_core::{Guard, Name};
+use zonecast_core::{Guard, Name, ZoneState};
 use zonecast_dns::{Authority, MemoryZoneStore};
 use zonecast_providers::Provider;
 use zonecast_providers::memory::Memory;
@@ -95,7 +95,7 @@ impl Bed {
             connection_id,
             provider_zone_id: None,
             settings: policy.as_object().unwrap().clone(),
-            state: "ok".to_owned(),
+            state: ZoneState::Ok,
             last_error: None,
             waiting: Default::default(),
             cuts: cuts.iter().map(|(at, server)| (parse(at), parse(server))).collect(),

@@ -4,7 +4,7 @@ use crate::bed::{Bed, until};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use zonecast::catalog::Connector;
-use zonecast_core::{Capabilities, Guard, Name};
+use zonecast_core::{Capabilities, ConnectionState, Guard, Name};
 use zonecast_providers::memory::{Memory, Mood};
 use zonecast_providers::{ErrorClass, Provider};
 
@@ -86,7 +86,9 @@ async fn too_many_calls_stops_the_whole_group_and_a_restart_does_not_forget_it()
     bed.host("vm.a.example", "192.0.2.1").await;
     until("the group is held", async || {
         let rows = bed.app.store.connections().await.unwrap();
-        rows.iter().filter(|row| row.budget_group == "account").all(|row| row.state == "open")
+        rows.iter()
+            .filter(|row| row.budget_group == "account")
+            .all(|row| row.state == ConnectionState::Unreachable)
     })
     .await;
     let calls = bed.memory.calls().len();

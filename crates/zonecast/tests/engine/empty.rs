@@ -4,7 +4,7 @@
 use crate::bed::{Bed, until};
 use crate::places::{KINDS, Place};
 use zonecast::service::{Caller, Expected, hosts};
-use zonecast_core::Name;
+use zonecast_core::{ConnectionState, Name};
 use zonecast_store::AuditFilter;
 use zonecast_testbed::{Canned, Fault};
 
@@ -149,7 +149,11 @@ async fn many_gone_at_once(scene: &Scene) {
     let proves_itself = matches!(scene.place.kind, "powerdns" | "hetzner");
     assert_eq!(told.is_empty(), proves_itself, "{}: {told:?}", scene.place.kind);
     let connections = scene.bed.app.store.connections().await.unwrap();
-    assert_eq!(connections[0].state, "ok", "what is doubted of one zone is not held against the account");
+    assert_eq!(
+        connections[0].state,
+        ConnectionState::Ok,
+        "what is doubted of one zone is not held against the account"
+    );
 }
 
 async fn story(kind: &'static str) {

@@ -4,7 +4,7 @@ use crate::bed::{Bed, until};
 use serde_json::json;
 use std::sync::Arc;
 use zonecast::service::{Caller, Expected, hosts, zones};
-use zonecast_core::{Name, RRset, RecordData, RecordType, Ttl};
+use zonecast_core::{JobState, Name, RRset, RecordData, RecordType, Ttl};
 use zonecast_dns::{Authority, ChangeOptions, Edit, MemoryZoneStore, Server, ServerOptions};
 
 /// A name server that lags behind the provider: it answers what the test says.
@@ -56,7 +56,8 @@ async fn a_removed_host_is_forgotten_when_its_value_is_gone_from_the_servers() {
     let apex = Name::parse("a.example").unwrap();
     authority.apply(&apex, vec![gone], ChangeOptions::default()).await.unwrap();
     until("the host is gone", async || bed.app.store.host(host).await.unwrap().is_none()).await;
-    until("the job is done", async || bed.app.store.job(job).await.unwrap().unwrap().state == "done").await;
+    until("the job is done", async || bed.app.store.job(job).await.unwrap().unwrap().state == JobState::Done)
+        .await;
     assert!(log(&bed, job).await.contains("gone from the name servers"), "{}", log(&bed, job).await);
 }
 

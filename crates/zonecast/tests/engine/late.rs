@@ -7,7 +7,7 @@ use crate::places::Place;
 use serde_json::json;
 use zonecast::app::App;
 use zonecast::service::{Caller, Expected, hosts};
-use zonecast_core::{Guard, Name};
+use zonecast_core::{Guard, KeyState, Name};
 use zonecast_providers::Provider;
 use zonecast_providers::memory::{Memory, Mood};
 
@@ -46,7 +46,7 @@ async fn overtaken(place: &Place, bed: &Bed, id: i64, late: &str, newer: &str) {
     until("the write is held", async || place.proxy.held() == 1).await;
     until("and given up", async || {
         let key = bed.app.store.keys_at(1, &[Name::parse(HOST).unwrap()]).await.unwrap();
-        key.iter().any(|key| key.state == "retrying")
+        key.iter().any(|key| key.state == KeyState::Retrying)
     })
     .await;
     address(&bed.app, id, newer).await;

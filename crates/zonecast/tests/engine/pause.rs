@@ -3,6 +3,7 @@
 
 use crate::bed::{Bed, until};
 use zonecast::service::{Caller, connections, pause};
+use zonecast_core::ConnectionState;
 
 #[tokio::test]
 async fn what_is_added_while_everything_is_paused_is_paused_too_on_every_node_and_after_a_restart() {
@@ -11,7 +12,7 @@ async fn what_is_added_while_everything_is_paused_is_paused_too_on_every_node_an
     let neighbour = bed.neighbour().await;
     assert!(pause::all(&bed.app, &caller, true).await.unwrap().paused);
     let connection = bed.connection("late", "").await;
-    assert_eq!(connections::get(&bed.app, connection).await.unwrap().state, "paused");
+    assert_eq!(connections::get(&bed.app, connection).await.unwrap().state, ConnectionState::Paused);
     bed.zone("a.example", connection).await;
     bed.host("vm.a.example", "192.0.2.1").await;
     neighbour.engine.wake();
@@ -35,8 +36,8 @@ async fn a_connection_paused_by_itself_stays_so_when_everything_goes_on_and_when
     let connection = bed.connection("one", "").await;
     pause::connection(&bed.app, &caller, connection, true).await.unwrap();
     // What the engine finds out in a pass that was under way.
-    bed.app.store.note_connection(connection, "ok", None, 0, 0).await.unwrap();
+    bed.app.store.note_connection(connection, ConnectionState::Ok, None, 0, 0).await.unwrap();
     pause::all(&bed.app, &caller, true).await.unwrap();
     pause::all(&bed.app, &caller, false).await.unwrap();
-    assert_eq!(connections::get(&bed.app, connection).await.unwrap().state, "paused");
+    assert_eq!(connections::get(&bed.app, connection).await.unwrap().state, ConnectionState::Paused);
 }

@@ -2,6 +2,7 @@
 
 use crate::bed::{Bed, until};
 use zonecast::service::{Caller, Expected, zone_work};
+use zonecast_core::{JobState, ZoneState};
 use zonecast_providers::ErrorClass;
 use zonecast_providers::memory::Mood;
 
@@ -31,7 +32,7 @@ async fn a_zone_taken_out_while_its_provider_is_down_goes_when_it_is_back_also_a
     let work = zone_work::remove(&bed.app, &caller, zone, true, Expected::default()).await.unwrap();
     assert!(work.job_id.is_some());
     bed.restart().await;
-    assert_eq!(bed.app.store.zone(zone).await.unwrap().unwrap().state, "deleting");
+    assert_eq!(bed.app.store.zone(zone).await.unwrap().unwrap().state, ZoneState::Deleting);
     bed.restart().await;
     bed.memory.set_mood(Mood::Well);
     until("the zone is gone, and so is what we wrote", async || {
@@ -55,7 +56,7 @@ async fn the_answer_of_a_removal_is_its_job_and_asking_twice_is_the_same_job() {
     assert_eq!(first.job_id, second.job_id);
     until("the job ends", async || {
         let job = bed.app.store.job(first.job_id.unwrap()).await.unwrap().unwrap();
-        job.state == "done"
+        job.state == JobState::Done
     })
     .await;
     assert!(nothing_of_ours(&bed) && bed.app.store.zone(zone).await.unwrap().is_none());

@@ -6,6 +6,7 @@ use crate::bed::{Bed, until};
 use serde_json::json;
 use std::time::Duration;
 use zonecast::service::{Caller, connections, hosts, jobs, pause, zone_work, zones};
+use zonecast_core::ZoneState;
 use zonecast_providers::ErrorClass;
 use zonecast_providers::memory::Mood;
 
@@ -58,9 +59,9 @@ impl Waiting {
         let (at, words) = (store.now().await.unwrap() + 600_000, Some("refused"));
         let zone = store.zone(self.zone).await.unwrap().unwrap();
         let state = store.connection(self.connection).await.unwrap().unwrap().state;
-        match zone.state.as_str() {
-            "parked" => store.note_zone(self.zone, "parked", words, 8, at).await.unwrap(),
-            _ => store.note_connection(self.connection, &state, words, 8, at).await.unwrap(),
+        match zone.state {
+            ZoneState::Parked => store.note_zone(self.zone, ZoneState::Parked, words, 8, at).await.unwrap(),
+            _ => store.note_connection(self.connection, state, words, 8, at).await.unwrap(),
         }
         self.bed.app.catalog.reload().await.unwrap();
     }

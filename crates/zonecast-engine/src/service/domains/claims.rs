@@ -1,7 +1,7 @@
 //! Which claims a domain makes, and when it makes any.
 
 use crate::settings::DomainOptions;
-use zonecast_core::{Name, RecordType};
+use zonecast_core::{Name, OwnerState, RecordType};
 use zonecast_store::{DomainRow, NewClaim};
 
 /// A subdomain whose records are its parent's: it has no set of its own (S4.48, S4.52).
@@ -45,10 +45,10 @@ pub fn domain_claims(row: &DomainRow) -> Vec<NewClaim> {
 /// dns_off     nothing (S4.58)       what stands
 /// ```
 pub(super) fn in_force(row: &mut DomainRow, held: &[NewClaim]) -> Vec<NewClaim> {
-    let out = match row.state.as_str() {
+    let out = match row.state {
         _ if row.kind == IN_PARENT => false,
-        "active" => true,
-        "disabled" | "suspended" => row.synced,
+        OwnerState::Active => true,
+        OwnerState::Disabled | OwnerState::Suspended => row.synced,
         _ => return held.to_vec(),
     };
     if !out {
@@ -61,15 +61,19 @@ pub(super) fn in_force(row: &mut DomainRow, held: &[NewClaim]) -> Vec<NewClaim> 
 /// Why the domain's zone cannot be synchronised now, if it cannot.
 pub(super) fn why_not(row: &DomainRow) -> Option<String> {
     let name = row.name.unicode();
-    match row.state.as_str() {
+    match row.state {
         _ if row.kind == IN_PARENT => {
             let parent = row.name.parent().map(|parent| parent.unicode()).unwrap_or_default();
             Some(format!("{name} has no zone of its own: its records are in the zone of {parent}"))
         }
-        "secondary" => Some(format!("{name} is secondary: its records are never written from here")),
-        "dns_off" => Some(format!("the DNS of {name} is switched off: its records stay as they are")),
-        "deleting" => Some(format!("{name} is being removed")),
-        state @ ("disabled" | "suspended") if !row.synced => {
+        OwnerState::Secondary => {
+            Some(format!("{name} is secondary: its records are never written from here"))
+        }
+        OwnerState::DnsOff => {
+            Some(format!("the DNS of {name} is switched off: its records stay as they are"))
+        }
+        OwnerState::Deleting => Some(format!("{name} is being removed")),
+        state @ (OwnerState::Disabled | OwnerState::Suspended) if !row.synced => {
             Some(format!("{name} is {state} and was never synchronised: enable it first"))
         }
         _ => None,

@@ -4,7 +4,7 @@ use super::claims::IN_PARENT;
 use super::template;
 use crate::problem::FieldProblem;
 use crate::service::dry_run;
-use crate::service::forms::texts;
+use crate::service::forms::{state_of, texts};
 use crate::service::input::{Errors, Field, Form, kind};
 use crate::service::whole_names::wrong_value;
 use crate::service::zone_file::made_by_its_server;
@@ -14,15 +14,13 @@ use serde_json::{Map, Value};
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 use zonecast_core::host::parse_address;
-use zonecast_core::{Name, RRset, RecordData, RecordType, Ttl};
+use zonecast_core::{Name, OwnerState, RRset, RecordData, RecordType, Ttl};
 use zonecast_dns::parse_zonefile;
 use zonecast_store::{DomainRow, DomainSet};
 
 /// The types of a domain (S4.49-55).
 pub const KINDS: &[&str] =
     &["subscription", "addon", "alias", "no_hosting", "forwarding", "subdomain", IN_PARENT];
-/// The states a caller may set.
-const STATES: &[&str] = &["active", "disabled", "suspended", "secondary", "dns_off"];
 /// Most record sets of one domain.
 const SETS_MAX: usize = 20_000;
 /// What answers carry and a body may send back.
@@ -44,7 +42,7 @@ const SHOWN: &[&str] = &[
 pub(super) struct DomainForm {
     name: Field<Name>,
     kind: Field<String>,
-    state: Field<String>,
+    state: Field<OwnerState>,
     addresses: Field<Vec<IpAddr>>,
     ttl: Field<Ttl>,
     records: Field<Vec<DomainSet>>,
@@ -67,7 +65,7 @@ impl DomainForm {
         };
         let mut read = DomainForm {
             kind: form.parsed("type", errors, |text| one_of(text, KINDS)),
-            state: form.parsed("state", errors, |text| one_of(text, STATES)),
+            state: form.parsed("state", errors, |text| state_of(text, OwnerState::OF_DOMAINS)),
             addresses: addresses(&mut form, errors),
             ttl: form.ttl("ttl", errors),
             records: records(&mut form, apex.as_ref(), errors),
@@ -157,7 +155,7 @@ pub(super) fn empty(name: Name) -> DomainRow {
         id: 0,
         name,
         kind: KINDS[0].to_owned(),
-        state: STATES[0].to_owned(),
+        state: OwnerState::Active,
         addresses: Vec::new(),
         ttl: None,
         records: Vec::new(),

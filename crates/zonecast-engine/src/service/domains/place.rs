@@ -12,6 +12,7 @@ use crate::service::{Caller, dry_run};
 use crate::settings::DomainOptions;
 use crate::settings::{Managed, ZoneSettings};
 use serde_json::{Map, Value, json};
+use zonecast_core::ZoneState;
 use zonecast_store::{DomainRow, Operation, StoreError, ZoneRow};
 
 /// Makes the zones of this domain what its options ask for, inside the operation that lets the domain
@@ -96,7 +97,7 @@ async fn add(
         provider_zone_id: None,
         physical_id: physical_id(&connection.row, provider.as_ref(), &domain.name, None),
         settings,
-        state: "ok".to_owned(),
+        state: ZoneState::Ok,
         last_error: None,
         waiting: Default::default(),
         cuts: Vec::new(),

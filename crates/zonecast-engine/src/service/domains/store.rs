@@ -13,7 +13,7 @@ use crate::service::write::{Refused, until_stored};
 use crate::service::{Caller, Expected, Page, Work};
 use crate::settings::DomainOptions;
 use serde_json::Value;
-use zonecast_core::Name;
+use zonecast_core::{Name, OwnerState};
 use zonecast_store::{DomainRow, NewClaim, Operation, OwnerFilter, OwnerKind, OwnerRow, StoreError};
 
 impl Owner for DomainRow {
@@ -22,11 +22,11 @@ impl Owner for DomainRow {
     type View = DomainView;
 
     fn head(&self) -> Head<'_> {
-        Head { id: self.id, version: self.version, state: &self.state, name: &self.name }
+        Head { id: self.id, version: self.version, state: self.state, name: &self.name }
     }
 
     fn leave(&mut self) {
-        self.state = "deleting".to_owned();
+        self.state = OwnerState::Deleting;
     }
 
     fn into_row(self) -> OwnerRow {
@@ -75,7 +75,7 @@ impl Owner for DomainRow {
 
     /// Zones are made for what is let out only.
     fn is_settled(&self, view: &View) -> bool {
-        let out = self.kind != IN_PARENT && (self.state == "active" || self.synced);
+        let out = self.kind != IN_PARENT && (self.state == OwnerState::Active || self.synced);
         !out || place::is_settled(view, self)
     }
 

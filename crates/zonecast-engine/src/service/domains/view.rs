@@ -13,7 +13,7 @@ use crate::settings::Managed;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use utoipa::ToSchema;
-use zonecast_core::{Name, RecordData, RecordType};
+use zonecast_core::{ConnectionState, KeyState, Name, OwnerState, RecordData, RecordType, ZoneState};
 use zonecast_store::{DomainRow, DomainSet, OwnerId, OwnerKind};
 
 /// A domain.
@@ -28,8 +28,9 @@ pub struct DomainView {
     /// `subscription`, `addon`, `alias`, `no_hosting`, `forwarding`, `subdomain`, `subdomain_in_parent`.
     #[serde(rename = "type")]
     pub kind: String,
-    /// `active`, `disabled`, `suspended`, `secondary`, `dns_off`, `deleting`.
-    pub state: String,
+    /// How it stands.
+    #[schema(value_type = String)]
+    pub state: OwnerState,
     /// Its addresses.
     pub addresses: Vec<String>,
     /// TTL of its records that name none.
@@ -138,9 +139,9 @@ async fn held_removals(
 
 async fn asked_of(app: &App, row: &DomainRow) -> Result<Asked, Problem> {
     let owner = OwnerId { kind: OwnerKind::Domain, id: row.id };
-    let deleting = row.state == "deleting";
+    let deleting = row.state == OwnerState::Deleting;
     // What stands, for a domain that is left alone or goes; else what its set asks for.
-    let frozen = deleting || matches!(row.state.as_str(), "secondary" | "dns_off");
+    let frozen = deleting || matches!(row.state, OwnerState::Secondary | OwnerState::DnsOff);
     let claims = match (row.synced, frozen) {
         (false, _) => Vec::new(),
         (true, false) => domain_claims(row),
@@ -166,7 +167,7 @@ fn view_of(
         name: row.name.to_string(),
         name_unicode: row.name.unicode(),
         kind: row.kind.clone(),
-        state: row.state.clone(),
+        state: row.state,
         addresses: row.addresses.iter().map(ToString::to_string).collect(),
         ttl: row.ttl.map(|ttl| ttl.seconds()),
         record_set: row.records.iter().map(DomainSetView::from).collect(),
@@ -184,11 +185,6 @@ fn view_of(
         records: records.then_some(keys),
         moved: None,
     }
-}
-
-/// Whether the service holds the record as it should be.
-fn is_well(state: &str) -> bool {
-    matches!(state, "applied" | "served" | "occluded")
 }
 
 /// Something to tell a domain's owner.
@@ -240,7 +236,7 @@ fn story(
 ) -> Vec<Told> {
     let source = options.messages.iter().cloned().chain(DomainOptions::notes(row));
     let mut story: Vec<Told> = source.map(Told::Source).collect();
-    if row.state == "deleting" {
+    if row.state == OwnerState::Deleting {
         return story;
     }
     story.extend(why_not(row).map(Told::Left));
@@ -272,25 +268,25 @@ fn story(
 fn of_zone(row: &DomainRow, zone: &ZoneEntry, keys: &[&KeyView]) -> Vec<Told> {
     let service = format!("{} ({})", zone.connection.row.name, zone.connection.row.provider);
     let name = row.name.unicode();
-    let bad: Vec<&&KeyView> = keys.iter().filter(|key| !is_well(&key.state)).collect();
+    let bad: Vec<&&KeyView> = keys.iter().filter(|key| !key.state.is_well()).collect();
     let Some(first) = bad.first() else {
         return vec![Told::Synchronised(format!("the zone of {name} is now synchronised with {service}"))];
     };
-    let parked = zone.row.state == "parked" || zone.connection.row.state == "parked";
+    let parked = zone.row.state == ZoneState::Parked || zone.connection.row.state == ConnectionState::Parked;
     let again = |line: String| if parked { Told::Failed(line) } else { Told::Waiting(line) };
-    let same = |key: &&&KeyView| key.state == "retrying" && key.last_error == first.last_error;
+    let same = |key: &&&KeyView| key.state == KeyState::Retrying && key.last_error == first.last_error;
     if let Some(error) = first.last_error.as_ref().filter(|_| bad.len() == keys.len() && bad.iter().all(same))
     {
         return vec![again(format!("the zone of {name} cannot be synchronised with {service}: {error}"))];
     }
     let mut told: Vec<Told> = Vec::new();
-    for key in bad.iter().filter(|key| key.state != "pending") {
+    for key in bad.iter().filter(|key| key.state != KeyState::Pending) {
         let called = Name::parse(&key.name).map_or_else(|_| key.name.clone(), |name| name.unicode());
-        let why = key.last_error.clone().unwrap_or_else(|| key.state.clone());
+        let why = key.last_error.clone().unwrap_or_else(|| key.state.to_string());
         let line = format!("{called} {}: {} at {service}: {why}", key.rtype, key.state);
-        told.push(if key.state == "retrying" { again(line) } else { Told::Failed(line) });
+        told.push(if key.state == KeyState::Retrying { again(line) } else { Told::Failed(line) });
     }
-    if bad.iter().any(|key| key.state == "pending") {
+    if bad.iter().any(|key| key.state == KeyState::Pending) {
         told.push(Told::Pending(format!("the zone of {name} is on its way to {service}")));
     }
     told

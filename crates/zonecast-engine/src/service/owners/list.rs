@@ -4,10 +4,10 @@ use super::Owner;
 use crate::app::App;
 use crate::problem::Problem;
 use crate::service::input::Errors;
-use crate::service::{Page, cursor_in, cut};
+use crate::service::{Page, cursor_in, cut, given};
 use std::net::IpAddr;
-use zonecast_core::Name;
 use zonecast_core::host::parse_address;
+use zonecast_core::{Name, OwnerState};
 use zonecast_store::OwnerFilter;
 
 /// Which owners a list shows.
@@ -36,11 +36,12 @@ pub async fn list<K: Owner>(app: &App, query: &ListOwners) -> Result<Page<K::Vie
     let mut errors = Errors::default();
     let exact = given(query.name.as_deref(), K::NAME.trim_start_matches('/'), Name::parse, &mut errors);
     let address = given(query.address.as_deref(), "address", parse_address, &mut errors);
+    let state = given(query.state.as_deref(), "state", str::parse::<OwnerState>, &mut errors);
     let after = cursor_in(query.cursor.as_deref(), &mut errors);
     errors.into_result(())?;
     let filter = OwnerFilter {
         search: query.search.as_deref().map(ascii).unwrap_or_default(),
-        state: query.state.clone().unwrap_or_default(),
+        state,
         exact,
         zone_id: query.zone_id,
         ..OwnerFilter::default()
@@ -51,7 +52,7 @@ pub async fn list<K: Owner>(app: &App, query: &ListOwners) -> Result<Page<K::Vie
     };
     let (mut rows, next_cursor) = cut(rows, query.limit, |row| row.head().id);
     // One on its way out only where no other has the name.
-    let stays = |row: &K| row.head().state != "deleting";
+    let stays = |row: &K| row.head().state != OwnerState::Deleting;
     if filter.exact.is_some() && rows.iter().any(stays) {
         rows.retain(stays);
     }
@@ -64,16 +65,6 @@ async fn holding<K: Owner>(app: &App, address: IpAddr) -> Result<Vec<K>, Problem
         rows.extend(K::find(app, id).await?);
     }
     Ok(rows)
-}
-
-fn given<T, E: std::fmt::Display>(
-    text: Option<&str>,
-    field: &str,
-    parse: impl Fn(&str) -> Result<T, E>,
-    errors: &mut Errors,
-) -> Option<T> {
-    let read = parse(text?);
-    read.map_err(|error| errors.add(field, error.to_string())).ok()
 }
 
 /// What is looked for in the form names are stored in; a name in national script is found by whole

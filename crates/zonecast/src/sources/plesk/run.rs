@@ -18,7 +18,7 @@ use crate::settings::DomainOptions;
 use crate::settings::Managed;
 use serde_json::json;
 use std::time::{Duration, Instant};
-use zonecast_core::{Name, RecordType};
+use zonecast_core::{JobState, KeyState, Name, OwnerState, RecordType};
 
 /// How long to wait at a time.
 const STEP: Duration = Duration::from_millis(300);
@@ -161,7 +161,7 @@ async fn said_of(app: &App, ptr: &Ptr) -> Result<Vec<(i64, bool)>, Problem> {
     let name = Name::reverse_of(ptr.address).to_string();
     let query = ListOwners {
         name: Some(name),
-        state: Some("active".to_owned()),
+        state: Some(OwnerState::Active.to_string()),
         limit: 500,
         ..ListOwners::default()
     };
@@ -264,13 +264,15 @@ async fn tell(app: &App, stored: &Stored, view: &mut PleskView) -> Result<(), Pr
         About::Record { id, called } => {
             let rows = records::get(app, *id).await?.records.unwrap_or_default();
             for row in rows {
-                let words = row.last_error.as_deref().unwrap_or(&row.state);
-                match row.state.as_str() {
-                    "applied" | "served" | "occluded" => {
+                let words = row.last_error.as_deref().unwrap_or(row.state.as_str());
+                match row.state {
+                    state if state.is_well() => {
                         view.say(Severity::Info, format!("{called}: is set at {}", row.zone));
                     }
-                    "pending" => view.say(Severity::Info, format!("{called}{}", queued(stored))),
-                    "retrying" => view.say(Severity::Warn, format!("{called}: {words}{}", queued(stored))),
+                    KeyState::Pending => view.say(Severity::Info, format!("{called}{}", queued(stored))),
+                    KeyState::Retrying => {
+                        view.say(Severity::Warn, format!("{called}: {words}{}", queued(stored)))
+                    }
                     _ => view.say(Severity::Error, format!("{called}: {words}")),
                 }
             }
@@ -282,9 +284,11 @@ async fn tell(app: &App, stored: &Stored, view: &mut PleskView) -> Result<(), Pr
 async fn removed(app: &App, stored: &Stored, display: &str, view: &mut PleskView) -> Result<(), Problem> {
     let Some(job) = stored.job else { return Ok(()) };
     let job = jobs::get(app, job).await?;
-    match job.state.as_str() {
-        "done" | "superseded" => view.say(Severity::Info, format!("{display}: all its records are removed")),
-        "failed" | "partial" => view.say(
+    match job.state {
+        JobState::Done | JobState::Superseded => {
+            view.say(Severity::Info, format!("{display}: all its records are removed"))
+        }
+        JobState::Failed | JobState::Partial => view.say(
             Severity::Error,
             format!(
                 "{display}: {} of {} names could not be removed, see job {}",
