@@ -14,6 +14,7 @@
 mod again;
 mod chapters;
 mod listings;
+mod rights;
 mod stage;
 mod states;
 

@@ -94,6 +94,11 @@ pub enum ErrorClass {
 }
 
 impl ErrorClass {
+    /// Whether it is a no that was meant, and asking again changes nothing.
+    pub(crate) fn is_refusal(&self) -> bool {
+        !matches!(self, ErrorClass::Transient | ErrorClass::RateLimited { .. })
+    }
+
     /// Whether trying the same again later can help by itself.
     pub fn is_retryable(&self) -> bool {
         matches!(self, ErrorClass::Transient | ErrorClass::RateLimited { .. } | ErrorClass::Conflict)
@@ -151,6 +156,24 @@ pub struct TestReport {
     pub message: String,
     /// Advice that does not make the test fail.
     pub advice: Vec<String>,
+}
+
+/// Test as the work goes: what the provider found, and then one read through the same connection. A key
+/// may see a zone and not its records, and such a zone would be parked at its first pass.
+pub async fn test_whole(provider: &dyn Provider, zone: &ZoneRef) -> TestReport {
+    let report = provider.test(zone).await;
+    if !report.ok {
+        return report;
+    }
+    // A name that nobody has: at the zone's own, some services can only list everything.
+    let name = zone.name.child("_zonecast-may-i-read").unwrap_or_else(|_| zone.name.clone());
+    match provider.read(zone, &[name]).await {
+        Ok(_) => report,
+        Err(error) => {
+            let message = format!("the zone is there, but its records cannot be read: {}", error.message);
+            TestReport { ok: false, message, ..report }
+        }
+    }
 }
 
 /// A service that holds zones. One value stands for one connection: endpoint, trust and secrets.

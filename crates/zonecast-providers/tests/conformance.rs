@@ -15,6 +15,7 @@ macro_rules! story {
         one_bad_among_a_hundred, more_than_one_batch, half_a_listing_is_none,
         one_odd_record_hides_itself_alone, a_foreign_write_in_between,
         nothing_is_there_any_more, answer_lost, failures_are_told_apart,
+        test_does_what_the_work_does,
     );)* };
     (@ $provider:ident, $stage:expr, $($chapter:ident,)*) => {
         mod $provider {

@@ -12,7 +12,7 @@ use serde_json::Value;
 use std::time::{Duration, Instant};
 use zonecast_core::{ConnectionState, Name, ZoneState};
 use zonecast_providers::fields::Settings;
-use zonecast_providers::{Provider, ZoneRef};
+use zonecast_providers::{Provider, ZoneRef, test_whole};
 use zonecast_store::{ConnectionRow, Operation, Remember, StoreError};
 
 /// How long a test may take.
@@ -310,11 +310,11 @@ pub async fn test_zone(app: &App, zone: &ZoneEntry) -> Result<TestView, Problem>
     Ok(found)
 }
 
-/// Calls the provider's test, bounded in time.
+/// Whether the connection can do what the work does, bounded in time.
 pub async fn run_test(app: &App, row: &ConnectionRow, mut zone: ZoneRef) -> Result<TestView, Problem> {
     let provider = app.catalog.connect(row).map_err(|words| Problem::field("/settings", words))?;
     zone.deadline = Instant::now() + TEST_PATIENCE;
-    let report = tokio::time::timeout(TEST_PATIENCE, provider.test(&zone)).await;
+    let report = tokio::time::timeout(TEST_PATIENCE, test_whole(provider.as_ref(), &zone)).await;
     Ok(report.map_or_else(
         |_| TestView {
             ok: false,

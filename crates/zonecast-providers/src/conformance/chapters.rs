@@ -2,6 +2,7 @@
 
 use super::again::gone_and_made_again;
 use super::listings::{half_a_listing_is_none, nothing_is_there_any_more, one_odd_record_hides_itself_alone};
+use super::rights::test_does_what_the_work_does;
 use super::stage::{Looked, Stage, Trouble};
 use super::states::{Play, TTL, ZONE, name, plain, seconds, set, with_ttl};
 use crate::{ErrorClass, Outcome, ZoneRef};
@@ -51,6 +52,7 @@ chapters![
     nothing_is_there_any_more,
     answer_lost,
     failures_are_told_apart,
+    test_does_what_the_work_does,
 ];
 
 /// Nothing is there, and nothing is to be done. If this fails, look at zone ids and credentials.

@@ -32,6 +32,10 @@ pub enum Trouble {
     Down,
     /// Answers are pages instead of data.
     NotTheApi,
+    /// The credentials may see the zone and write to it; the call that reads its records is refused.
+    ReadRefused,
+    /// What makes the work faster or nicer is refused, and nothing else.
+    NicetyRefused,
 }
 
 /// A way in which a service cuts its listings.

@@ -7,7 +7,7 @@ use reqwest::Method;
 use serde::Deserialize;
 use zonecast_core::Name;
 
-#[derive(Deserialize)]
+#[derive(Default, Deserialize)]
 pub(super) struct ServerInfo {
     #[serde(default)]
     daemon_type: String,
@@ -19,15 +19,21 @@ impl PowerDns {
     /// Two small calls, nothing written.
     pub(super) async fn look(&self, zone: &ZoneRef) -> TestReport {
         let mut report = TestReport::default();
-        let server = match self.server(zone, &mut report).await {
-            Ok(server) => server,
+        let (server, refused) = match self.server(zone, &mut report).await {
+            Ok(Ok(server)) => (server, None),
+            // A key for the zones alone is enough for the work.
+            Ok(Err(refused)) => (ServerInfo::default(), Some(refused)),
             Err(words) => return TestReport { message: words, ..report },
         };
         let info = match self.info(zone).await {
             Ok(info) => info,
             Err(error) => {
-                let message = match error.class {
-                    ErrorClass::NoSuchZone => format!(
+                let missing = error.class == ErrorClass::NoSuchZone;
+                let narrow = refused.as_ref().is_none_or(|refused| refused.class == ErrorClass::Forbidden);
+                report.authorised |= missing && narrow;
+                let message = match refused {
+                    Some(refused) if !(missing && narrow) => self.server_refusal(refused),
+                    _ if missing => format!(
                         "PowerDNS {} has no zone {}: create it there or check the name ({})",
                         server.version, zone.name, error.message
                     ),
@@ -36,6 +42,7 @@ impl PowerDns {
                 return TestReport { message, ..report };
             }
         };
+        report.authorised = true;
         report.zone_matches = Name::parse(&info.name).is_ok_and(|name| name == zone.name);
         report.can_write = report.zone_matches && !info.is_secondary();
         report.ok = report.can_write;
@@ -47,18 +54,29 @@ impl PowerDns {
             format!("PowerDNS {} serves {} ({}) and takes changes", server.version, zone.name, info.kind)
         };
         report.advice = advice(&info);
+        report.advice.extend(refused.map(|refused| {
+            let words = refused.message;
+            format!(
+                "{words}: what the server is could not be asked; whole zones are read where a search would do"
+            )
+        }));
         report
     }
 
-    /// The server itself: reachable, the right daemon, the right key. `Err` is the message.
-    async fn server(&self, zone: &ZoneRef, report: &mut TestReport) -> Result<ServerInfo, String> {
+    /// The server itself: reachable, the right daemon, the right key. `Err` is the message; a refusal is
+    /// for the zone to confirm.
+    async fn server(
+        &self,
+        zone: &ZoneRef,
+        report: &mut TestReport,
+    ) -> Result<Result<ServerInfo, ProviderError>, String> {
         let answer = match self.http.send(self.call(Method::GET, ""), zone.deadline).await {
             Ok(answer) => answer,
             Err(failure) => return Err(failure.error.message),
         };
         report.reachable = true;
         if !answer.status.is_success() {
-            return Err(self.server_refusal(self.http.refusal(&answer)));
+            return Ok(Err(self.http.refusal(&answer)));
         }
         let server: ServerInfo = match self.http.json(&answer) {
             Ok(server) => server,
@@ -71,7 +89,7 @@ impl PowerDns {
             ));
         }
         report.authorised = true;
-        Ok(server)
+        Ok(Ok(server))
     }
 
     fn server_refusal(&self, error: ProviderError) -> String {

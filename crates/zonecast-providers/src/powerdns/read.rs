@@ -96,7 +96,8 @@ impl PowerDns {
         }
         let reads = stream::iter(calls).buffer_unordered(PARALLEL).try_collect::<Vec<Vec<ObservedRRset>>>();
         let searched: &[Name] = if way == Way::NarrowAndSearch { &wanted } else { &[] };
-        let searches: Vec<_> = searched.iter().map(|name| self.search(zone, name)).collect();
+        let searches: Vec<_> =
+            searched.iter().map(|name| async { plainly(self.search(zone, name).await, None) }).collect();
         let searches = stream::iter(searches).buffer_unordered(PARALLEL).try_collect::<Vec<_>>();
         let (parts, found) = futures_util::try_join!(reads, searches)?;
         let mut rrsets: Vec<ObservedRRset> = parts.into_iter().flatten().collect();
@@ -146,7 +147,8 @@ impl PowerDns {
         }
     }
 
-    /// Whether this server leaves disabled records out of narrow reads: up to 4.9.
+    /// Whether this server leaves disabled records out of narrow reads: up to 4.9, and where the key may
+    /// not ask for the version.
     async fn hides_disabled(&self, zone: &ZoneRef) -> Result<bool, ProviderError> {
         let ask = || async {
             let answer = self.http.send(self.call(Method::GET, ""), zone.deadline).await;
@@ -159,13 +161,13 @@ impl PowerDns {
             let major = server.version.split('.').next().and_then(|major| major.parse::<u32>().ok());
             Ok(major.is_none_or(|major| major < 5))
         };
-        self.known.hides.get_or_try_init(ask).await.copied()
+        plainly(self.known.hides.get_or_try_init(ask).await.copied(), true)
     }
 
     /// Whether search works at all: it must find the zone's own SOA.
     async fn can_search(&self, zone: &ZoneRef) -> Result<bool, ProviderError> {
         let ask = || async { Ok(self.search(zone, &zone.name).await?.is_none_or(|hits| !hits.is_empty())) };
-        self.known.searches.get_or_try_init(ask).await.copied()
+        plainly(self.known.searches.get_or_try_init(ask).await.copied(), false)
     }
 
     /// Everything at one name, disabled or not; `None` where there was more than a search gives.
@@ -217,6 +219,14 @@ impl PowerDns {
             Ok(info) if Name::parse(&info.name).is_ok_and(|name| name == zone.name) => Ok(rrsets),
             _ => Err(about(zone, self.http.not_json(&rest))),
         }
+    }
+}
+
+/// A refused nicety is done without: what a key for `/zones` alone cannot ask is read from the zone.
+fn plainly<T>(asked: Result<T, ProviderError>, without: T) -> Result<T, ProviderError> {
+    match asked {
+        Err(error) if error.class.is_refusal() => Ok(without),
+        asked => asked,
     }
 }
 

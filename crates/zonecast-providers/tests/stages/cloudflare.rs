@@ -113,6 +113,11 @@ impl Stage for CloudflareStage {
             Trouble::NotTheApi => proxy.set(Fault::Answer(Canned::html(200))),
             Trouble::Down => proxy.set(Fault::Refuse),
             Trouble::WrongCredentials => {}
+            Trouble::ReadRefused => {
+                let no = r#"{"success":false,"errors":[{"code":10000,"message":"Authentication error"}]}"#;
+                proxy.rule("GET", "/dns_records", usize::MAX, Fault::Answer(Canned::json(403, no)));
+            }
+            Trouble::NicetyRefused => return None,
         }
         let provider =
             connected(json!({ "server_url": format!("{}/client/v4", proxy.url()), "api_token": token }));

@@ -20,6 +20,16 @@ pub enum By {
     Password,
 }
 
+const NO: &str = "Error: key has no permission to run this command";
+/// What a key can do without (docs/providers/hestiacp.md).
+const NICETIES: [&str; 5] = [
+    "v-list-sys-config",
+    "v-insert-dns-record",
+    "v-insert-dns-records",
+    "v-make-tmp-file",
+    "v-rebuild-dns-domain",
+];
+
 pub struct HestiaStage {
     by: By,
     server: HestiaCp,
@@ -111,6 +121,12 @@ impl Stage for HestiaStage {
             Trouble::RateLimited => proxy.set(Fault::Answer(Canned::too_many("7"))),
             Trouble::NotTheApi => proxy.set(Fault::Answer(Canned::html(200))),
             Trouble::Down => proxy.set(Fault::Refuse),
+            Trouble::ReadRefused => proxy.refuse_bodies_with("v-list-dns-records", Canned::new(403, NO)),
+            Trouble::NicetyRefused => {
+                for command in NICETIES {
+                    proxy.refuse_bodies_with(command, Canned::new(403, NO));
+                }
+            }
         }
         let provider = connected(&proxy.url(), login);
         self.proxies.lock().unwrap().push(proxy);

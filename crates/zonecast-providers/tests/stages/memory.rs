@@ -86,6 +86,7 @@ impl Stage for MemoryStage {
                 Mood::Refusing(ErrorClass::RateLimited { retry_after: Some(Duration::from_secs(7)) })
             }
             Trouble::Down | Trouble::NotTheApi => Mood::Down,
+            Trouble::ReadRefused | Trouble::NicetyRefused => return None,
         };
         self.memory.set_mood(mood);
         Some(Arc::new(self.memory.clone()))

@@ -27,6 +27,10 @@ impl PowerDnsStage {
     }
 }
 
+fn no() -> Canned {
+    Canned::json(403, "{\"error\":\"Forbidden\"}")
+}
+
 pub fn connected(url: &str, key: &str) -> Arc<dyn Provider> {
     let settings = json!({ "server_url": url, "api_key": key });
     let settings = validate("powerdns", settings.as_object().unwrap()).unwrap();
@@ -94,6 +98,18 @@ impl Stage for PowerDnsStage {
             Trouble::NotTheApi => proxy.set(Fault::Answer(Canned::html(200))),
             Trouble::Down => proxy.set(Fault::Refuse),
             Trouble::WrongCredentials => {}
+            // In front of the API stands something that lets only some paths through.
+            Trouble::ReadRefused => {
+                proxy.rule("GET", "rrsets=false", usize::MAX, Fault::Pass);
+                proxy.rule("GET", "/zones/", usize::MAX, Fault::Answer(no()));
+            }
+            Trouble::NicetyRefused => {
+                for path in ["/rectify", "/notify"] {
+                    proxy.rule("PUT", path, usize::MAX, Fault::Answer(no()));
+                }
+                proxy.rule("", "/zones/", usize::MAX, Fault::Pass);
+                proxy.set(Fault::Answer(no()));
+            }
         }
         let provider = connected(&proxy.url(), key);
         self.proxies.lock().unwrap().push(proxy);

@@ -217,6 +217,12 @@ impl Stage for RestStage {
             Trouble::NotTheApi => proxy.set(Fault::Answer(Canned::html(200))),
             Trouble::Down => proxy.set(Fault::Refuse),
             Trouble::WrongCredentials => {}
+            Trouble::ReadRefused => {
+                let no = r#"{"code":"ACCESS_DENIED","message":"Authenticated user is not allowed access"}"#;
+                let no = Fault::Answer(Canned::json(403, no));
+                proxy.rule("GET", self.service.write.1.trim_end_matches('/'), usize::MAX, no);
+            }
+            Trouble::NicetyRefused => return None,
         }
         let url = format!("{}{}", proxy.url(), self.fake.base());
         let provider = self.service.connected((self.service.settings)(&url, token));

@@ -142,7 +142,7 @@ impl Stage for Rfc2136Stage {
             }
             Trouble::AnswerLost => Fault::LoseAnswer,
             Trouble::Down => Fault::Refuse,
-            Trouble::RateLimited | Trouble::NotTheApi => return None,
+            _ => return None,
         };
         let proxy = FaultProxy::start(self.addr());
         proxy.set(fault);
