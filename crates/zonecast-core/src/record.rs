@@ -284,7 +284,11 @@ impl RecordData {
     /// Presentation form as zone files and most services want it: names with their final dot, TXT
     /// as quoted strings of at most 255 bytes.
     pub fn to_zonefile(&self) -> String {
-        let printed = form(self.rtype).and_then(|fields| print::print(fields, &self.wire));
+        self.print(Name::absolute)
+    }
+
+    fn print(&self, name: fn(&Name) -> String) -> String {
+        let printed = form(self.rtype).and_then(|fields| print::print(fields, &self.wire, name));
         printed.unwrap_or_else(|| self.to_generic())
     }
 
@@ -303,22 +307,13 @@ impl RecordData {
     /// As people and the API see it: names without the final dot, TXT as one quoted text unless it is cut
     /// otherwise than every 255 bytes.
     pub fn to_text(&self) -> String {
-        if let Some(name) = self.as_name() {
-            return name.to_string();
-        }
         if let Some(address) = self.as_address() {
             return address.to_string();
         }
         if let Some(text) = self.as_text().filter(|text| *self.wire == *cut_text(text)) {
             return quote(&text);
         }
-        let text = self.to_zonefile();
-        match self.rtype {
-            RecordType::MX | RecordType::SRV if text.len() > 1 && !text.ends_with(" .") => {
-                text.strip_suffix('.').map(str::to_owned).unwrap_or(text)
-            }
-            _ => text,
-        }
+        self.print(Name::to_string)
     }
 }
 
@@ -367,6 +362,31 @@ mod tests {
         assert_eq!(RecordData::parse(rtype, &data.to_text()).unwrap(), data);
         assert_eq!(RecordData::from_wire(rtype, data.wire()).unwrap(), data);
         data.to_zonefile()
+    }
+
+    /// In one list all names look the same, whatever their type (D24).
+    #[test]
+    fn people_see_every_name_without_its_final_dot() {
+        for (rtype, file, shown) in [
+            ("CNAME", "www.example.com.", "www.example.com"),
+            ("MX", "10 mail.example.com.", "10 mail.example.com"),
+            ("MX", "0 .", "0 ."),
+            ("SRV", "0 5 5060 sip.example.com.", "0 5 5060 sip.example.com"),
+            ("RP", "admin.example.com. about.example.com.", "admin.example.com about.example.com"),
+            ("AFSDB", "1 afs.example.com.", "1 afs.example.com"),
+            ("HTTPS", "1 . alpn=h2", "1 . alpn=h2"),
+            ("HTTPS", "0 www.example.com.", "0 www.example.com"),
+            ("NAPTR", "10 20 \"u\" \"\" \"\" sip.example.com.", "10 20 \"u\" \"\" \"\" sip.example.com"),
+            (
+                "SOA",
+                "ns.example.com. admin.example.com. 1 2 3 4 5",
+                "ns.example.com admin.example.com 1 2 3 4 5",
+            ),
+        ] {
+            assert_eq!(round_trip(rtype, file), file);
+            let data = RecordData::parse(rtype.parse().unwrap(), file).unwrap();
+            assert_eq!(data.to_text(), shown);
+        }
     }
 
     #[test]

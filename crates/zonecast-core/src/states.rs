@@ -220,6 +220,8 @@ states! {
         Running = "running", "Nothing: follow its lines.";
         /// Every name is as wished.
         Done = "done", "Nothing.";
+        /// No configured zone holds any of its names, so nothing is served.
+        NoMatchingZone = "no_matching_zone", "Add the zone that should hold them; explain tells which zones there are.";
         /// Some names are as wished, some failed.
         Partial = "partial", "Read its lines, mend what failed, and retry the job.";
         /// No name is as wished.

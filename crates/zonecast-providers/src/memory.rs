@@ -49,6 +49,8 @@ struct State {
     calls: Vec<&'static str>,
     /// Writes that were taken and are not carried out yet.
     late: Vec<(ZoneRef, Observed, Vec<Change>)>,
+    /// What it says of its name servers.
+    servers: Vec<String>,
     /// How many requests more than one each call takes.
     more_requests: u64,
 }
@@ -147,6 +149,11 @@ impl Memory {
         late.len()
     }
 
+    /// From now on it says that its zones are asked there, and lists that question among its calls.
+    pub fn set_dns_servers(&self, servers: impl IntoIterator<Item = String>) {
+        self.lock().servers = servers.into_iter().collect();
+    }
+
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -181,6 +188,14 @@ impl Memory {
 impl Provider for Memory {
     fn capabilities(&self) -> Capabilities {
         self.capabilities.clone()
+    }
+
+    async fn dns_servers(&self, _: &ZoneRef) -> Vec<String> {
+        let mut state = self.lock();
+        if !state.servers.is_empty() {
+            state.calls.push("dns_servers");
+        }
+        state.servers.clone()
     }
 
     async fn test(&self, zone: &ZoneRef) -> TestReport {

@@ -7,6 +7,7 @@ use crate::filter::OwnerFilter;
 use crate::model::*;
 use crate::owners_rows::addresses_json;
 use crate::sql::{Value, args, bulk, statements};
+use std::collections::HashSet;
 use std::net::IpAddr;
 use zonecast_core::{AddressPolicy, Name};
 
@@ -25,6 +26,9 @@ statements! {
 }
 
 bulk! {
+    SYNCING [] [id: Int] = "
+        SELECT DISTINCT j.owner_id FROM v CROSS JOIN job j
+        WHERE j.owner_kind = 1 AND j.owner_id = v.id AND j.finished_at IS NULL AND j.kind = 'host.sync'";
     HOST_INSERT [] [id: Int, fqdn_key: Blob, fqdn: Text, name: Text, main_domain: Blob, addresses: Text, ttl: Int,
         address_policy: Int, state: Text, vm_status: Text, created_at: Int, updated_at: Int, version: Int] = "
         INSERT INTO host (id, fqdn_key, fqdn, name, main_domain, addresses, ttl, address_policy, state, vm_status,
@@ -111,6 +115,13 @@ impl Store {
         values.extend(filter.args());
         values.push(limit.into());
         self.db().all(&HOSTS, values).await?.into_iter().map(host).collect()
+    }
+
+    /// Those of the hosts whose "Set DNS records" is under way.
+    pub async fn hosts_syncing(&self, hosts: impl Iterator<Item = i64>) -> Result<HashSet<i64>, StoreError> {
+        let rows: Vec<(i64,)> =
+            self.db().bulk(&SYNCING, args![], hosts.flat_map(|id| args![id]).collect()).await?;
+        Ok(rows.into_iter().map(|(id,)| id).collect())
     }
 
     /// How many hosts a filter finds.

@@ -73,13 +73,18 @@ pub(crate) struct JobSeed<'a> {
     pub owner: Option<OwnerId>,
     pub total: usize,
     pub held_open: bool,
+    /// Its owners claim something, and no zone holds it.
+    pub nowhere: bool,
 }
 
 impl JobSeed<'_> {
     pub async fn insert(&self, tx: &mut Tx, now: Millis) -> Result<(), DbError> {
         let open = self.total + usize::from(self.held_open);
-        let (state, finished) =
-            if open == 0 { (JobState::Done, Some(now)) } else { (JobState::Queued, None) };
+        let (state, finished) = match (open, self.nowhere) {
+            (0, true) => (JobState::NoMatchingZone, Some(now)),
+            (0, false) => (JobState::Done, Some(now)),
+            _ => (JobState::Queued, None),
+        };
         let mut values =
             args![self.id, self.job.kind.as_str(), self.job.title.as_str(), state, self.total, open];
         values.extend(args![self.owner.map(|owner| owner.kind.code()), self.owner.map(|owner| owner.id)]);
@@ -146,7 +151,9 @@ impl Store {
             None => self.allocate(Some(&mut tx), "job", 1).await?,
         };
         let now = self.clock(&mut tx).await?;
-        JobSeed { id, job: new, owner, total: 0, held_open: true }.insert(&mut tx, now).await?;
+        JobSeed { id, job: new, owner, total: 0, held_open: true, nowhere: false }
+            .insert(&mut tx, now)
+            .await?;
         tx.commit().await?;
         Ok(id)
     }

@@ -56,6 +56,12 @@ const STEPS: &[(i64, &str, &str, &str)] = &[
         include_str!("../migrations/sqlite/0008_unreachable.sql"),
         include_str!("../migrations/postgres/0008_unreachable.sql"),
     ),
+    (
+        9,
+        "open_jobs",
+        include_str!("../migrations/sqlite/0009_open_jobs.sql"),
+        include_str!("../migrations/postgres/0009_open_jobs.sql"),
+    ),
 ];
 
 /// The steps for one engine.

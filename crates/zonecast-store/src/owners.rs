@@ -423,7 +423,7 @@ impl<'a> Batch<'a> {
                 && stored.iter().any(|stored| anew(stored.write) && !stored.write.claims.is_empty());
             let title = if nowhere { format!("{}: {NOWHERE}", job.title) } else { job.title.clone() };
             let job = &NewJob { title, ..job.clone() };
-            JobSeed { id, job, owner, total, held_open: false }.insert(tx, self.now).await?;
+            JobSeed { id, job, owner, total, held_open: false, nowhere }.insert(tx, self.now).await?;
         }
         let mut audit = vec![audit_line(&stored, self.writes.len(), context, total)];
         audit.extend(stored.iter().filter_map(|stored| stored.forgotten(context)));

@@ -244,7 +244,9 @@ impl Store {
         let now = self.clock(&mut tx).await?;
         crate::meta::raise_epoch(&mut tx).await?;
         found(tx.execute(&ZONE_LEAVES, args![id, Vec::new()]).await?, id)?;
-        JobSeed { id: job_id, job, owner: None, total: 0, held_open: true }.insert(&mut tx, now).await?;
+        JobSeed { id: job_id, job, owner: None, total: 0, held_open: true, nowhere: false }
+            .insert(&mut tx, now)
+            .await?;
         tx.execute(&REMOVAL_JOB, args![removal_key(id), job_id.to_string()]).await?;
         crate::audit::insert(&mut tx, audit, now).await?;
         crate::stamp::changed(&mut tx, id).await?;

@@ -290,6 +290,7 @@ impl DnsManager {
             };
             match state {
                 Some(JobState::Done | JobState::Superseded) => return Status::Done,
+                Some(JobState::NoMatchingZone) => return Status::NoMatchingZone,
                 Some(JobState::Partial) => return Status::Partial,
                 Some(JobState::Failed | JobState::Cancelled) => return Status::Failed,
                 _ if Instant::now() >= end => return Status::Pending,

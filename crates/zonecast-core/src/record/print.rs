@@ -5,13 +5,17 @@ use super::form::Field;
 use super::txt::quote;
 use super::wire::Cursor;
 use super::{RecordType, rare, service};
+use crate::name::Name;
 use domain::utils::{base16, base32, base64};
 use std::fmt::Write as _;
 use std::net::{Ipv4Addr, Ipv6Addr};
 
+/// How a name inside data is written: with its final dot, or without.
+type Written = fn(&Name) -> String;
+
 /// The presentation form of data in wire form: what PowerDNS takes as normal form, and every other
 /// server reads.
-pub(super) fn print(fields: &[Field], wire: &[u8]) -> Option<String> {
+pub(super) fn print(fields: &[Field], wire: &[u8], name: Written) -> Option<String> {
     let mut cursor = Cursor(wire);
     let mut out = String::with_capacity(wire.len() * 2);
     for field in fields {
@@ -19,7 +23,7 @@ pub(super) fn print(fields: &[Field], wire: &[u8]) -> Option<String> {
             out.push(' ');
         }
         let before = out.len();
-        part(*field, &mut cursor, &mut out)?;
+        part(*field, &mut cursor, &mut out, name)?;
         // Types, parameters and prefixes may be none.
         if out.len() == before && out.ends_with(' ') {
             out.pop();
@@ -28,11 +32,11 @@ pub(super) fn print(fields: &[Field], wire: &[u8]) -> Option<String> {
     (cursor.0.is_empty() && !out.is_empty()).then_some(out)
 }
 
-fn part(field: Field, cursor: &mut Cursor<'_>, out: &mut String) -> Option<()> {
+fn part(field: Field, cursor: &mut Cursor<'_>, out: &mut String, name: Written) -> Option<()> {
     match field {
         Field::V4 => write!(out, "{}", Ipv4Addr::from(cursor.array::<4>()?)),
         Field::V6 => write!(out, "{}", groups(Ipv6Addr::from(cursor.array::<16>()?))),
-        Field::Name => write!(out, "{}", cursor.name()?.absolute()),
+        Field::Name => write!(out, "{}", name(&cursor.name()?)),
         Field::U8 | Field::Algorithm => write!(out, "{}", cursor.u8()?),
         Field::U16 | Field::CertKind => write!(out, "{}", cursor.u16()?),
         Field::U32 => write!(out, "{}", cursor.u32()?),
@@ -91,7 +95,7 @@ fn part(field: Field, cursor: &mut Cursor<'_>, out: &mut String) -> Option<()> {
                 0 => ".".to_owned(),
                 1 => Ipv4Addr::from(cursor.array::<4>()?).to_string(),
                 2 => six(Ipv6Addr::from(cursor.array::<16>()?)),
-                _ => cursor.name()?.absolute(),
+                _ => name(&cursor.name()?),
             };
             write!(out, "{kind} {algorithm} {gateway}")
         }

@@ -293,6 +293,7 @@ pub async fn test(app: &App, id: i64, body: &Value) -> Result<TestView, Problem>
 /// what else waits there, by one call each.
 pub async fn test_zone(app: &App, zone: &ZoneEntry) -> Result<TestView, Problem> {
     let connection = &zone.connection.row;
+    app.engine.forget_servers(zone.row.id);
     let found = run_test(app, connection, zone.reference(Instant::now() + TEST_PATIENCE)).await?;
     let others = app.catalog.view();
     let others = others.zones.values().filter(|other| other.row.connection_id == connection.id);

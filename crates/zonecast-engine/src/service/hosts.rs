@@ -20,6 +20,9 @@ use zonecast_core::host::{parse_address, parse_host_name};
 use zonecast_core::{AddressPolicy, Name, OwnerState, RecordType};
 use zonecast_store::{HostRow, NewClaim, OwnerFilter, OwnerId, OwnerKind, OwnerRow, StoreError};
 
+/// The word for a host whose "Set DNS records" is under way (S2.60).
+const SYNCING: &str = "set_dns_records";
+
 impl Owner for HostRow {
     const KIND: OwnerKind = OwnerKind::Host;
     const NAME: &'static str = "/fqdn";
@@ -53,6 +56,10 @@ impl Owner for HostRow {
     async fn show(app: &App, rows: &[HostRow], records: bool) -> Result<Vec<HostView>, Problem> {
         let view = app.catalog.view();
         let mut items: Vec<HostView> = rows.iter().map(|row| view_of(row, &view)).collect();
+        let syncing = app.store.hosts_syncing(rows.iter().map(|row| row.id)).await?;
+        for item in items.iter_mut().filter(|item| syncing.contains(&item.id)) {
+            item.vm_status = Some(SYNCING.to_owned());
+        }
         if records {
             let asked: Vec<Asked> = rows.iter().map(|row| asked(row, &view)).collect();
             for (item, records) in items.iter_mut().zip(rows_of(app, &view, &asked).await?) {

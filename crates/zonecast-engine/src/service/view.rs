@@ -39,7 +39,7 @@ pub struct HostView {
     /// `active`, `disabled`, `suspended`, `secondary`, `deleting`.
     #[schema(value_type = String)]
     pub state: OwnerState,
-    /// The panel's word for what is going on.
+    /// `set_dns_records` while that is under way, else the panel's word for what is going on.
     pub vm_status: Option<String>,
     /// No zone fits its name nor any of its addresses.
     pub no_matching_zone: bool,
@@ -293,7 +293,7 @@ pub struct JobView {
     pub kind: String,
     /// One line for a person.
     pub title: String,
-    /// `queued`, `running`, `done`, `partial`, `failed`, `superseded`, `cancelled`.
+    /// `queued`, `running`, `done`, `no_matching_zone`, `partial`, `failed`, `superseded`, `cancelled`.
     #[schema(value_type = String)]
     pub state: JobState,
     /// Names it watches.

@@ -7,7 +7,7 @@
 
 use super::group::Turn;
 use super::outcome::Judged;
-use super::verify;
+use super::servers;
 use futures_util::StreamExt;
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -39,7 +39,7 @@ pub(super) async fn look(turn: &Turn, judged: &Judged<'_>, now: i64) -> Lingerin
     if removed.is_empty() {
         return Lingering::new();
     }
-    let servers = verify::servers_of_zone(&turn.inner, &turn.zone).await;
+    let servers = servers::of_zone(&turn.inner, &turn.zone).await;
     if servers.is_empty() {
         return Lingering::new();
     }

@@ -30,6 +30,7 @@ pub(crate) mod reading;
 mod rematch;
 mod removal;
 mod rhythm;
+mod servers;
 mod trouble;
 mod verify;
 
@@ -71,6 +72,7 @@ struct Inner {
     /// One step of a removal at a time: marking twice would let the job end early.
     removing: tokio::sync::Mutex<()>,
     own_servers: Mutex<Vec<std::net::SocketAddr>>,
+    servers: servers::Kept,
     tasks: tokio_util::task::TaskTracker,
 }
 
@@ -92,6 +94,7 @@ impl Engine {
             budgets: budget::Budgets::default(),
             removing: tokio::sync::Mutex::default(),
             own_servers: Mutex::default(),
+            servers: servers::Kept::default(),
             tasks: tokio_util::task::TaskTracker::new(),
         };
         Engine { inner: Arc::new(inner) }
@@ -135,7 +138,7 @@ impl Engine {
 
     /// Where this zone is asked when its records are verified.
     pub async fn servers_of(&self, zone: &crate::catalog::ZoneEntry) -> Vec<std::net::SocketAddr> {
-        verify::servers_of_zone(&self.inner, zone).await
+        servers::of_zone(&self.inner, zone).await
     }
 
     /// Goes on with taking out a zone in `deleting` now instead of within a second.
@@ -148,6 +151,11 @@ impl Engine {
         rematch::when_gone(&self.inner, zone).await?;
         self.wake();
         Ok(())
+    }
+
+    /// Where this zone is asked is asked of its provider anew.
+    pub fn forget_servers(&self, zone: i64) {
+        self.inner.servers.forget(zone);
     }
 
     /// Something that waiters may be waiting for has happened (an outcome, a verification).

@@ -55,7 +55,7 @@ pub struct HostRow {
     pub address_policy: AddressPolicy,
     /// How it stands; never `dns_off`.
     pub state: OwnerState,
-    /// The panel's word for what is going on (S2.60).
+    /// The panel's word for what is going on.
     pub vm_status: Option<String>,
     /// When it was registered.
     pub created_at: Millis,

@@ -51,17 +51,17 @@ enum HostCommand {
         #[arg(long)]
         take_over: bool,
     },
-    /// Sync it no more by itself: its records stay; one that was never synced is not
+    /// Out of service: records that are there stay, and follow its changes; one never synced is not synced
     Disable {
         /// Id or name
         host: String,
     },
-    /// Sync it again
+    /// Back in service: synced, now and at each change
     Enable {
         /// Id or name
         host: String,
     },
-    /// Keep its records as they are, change nothing more
+    /// The same as disable, under another word: a panel's suspension
     Suspend {
         /// Id or name
         host: String,

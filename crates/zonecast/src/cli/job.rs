@@ -21,7 +21,7 @@ enum JobCommand {
     /// The latest jobs
     #[command(alias = "ls")]
     List {
-        /// Only those in this state: queued, running, done, partial, failed, superseded, cancelled
+        /// Only those in this state: queued, running, done, no_matching_zone, partial, failed, superseded, cancelled
         #[arg(long)]
         state: Option<String>,
     },

@@ -83,7 +83,7 @@ fn state_of(job: &Value) -> Option<JobState> {
 pub fn verdict(job: &Value) -> Done {
     match state_of(job) {
         Some(JobState::Done | JobState::Superseded) => Done::Ok,
-        Some(JobState::Partial) => Done::Partial,
+        Some(JobState::Partial | JobState::NoMatchingZone) => Done::Partial,
         _ if is_over(job) => Done::Failed,
         _ if text_at(job, "/failed").parse::<i64>().is_ok_and(|failed| failed > 0) => Done::Partial,
         _ => Done::Failed,
@@ -126,6 +126,7 @@ mod tests {
     fn the_exit_code_follows_the_job() {
         assert_eq!(verdict(&json!({"state": "done"})), Done::Ok);
         assert_eq!(verdict(&json!({"state": "partial"})), Done::Partial);
+        assert_eq!(verdict(&json!({"state": "no_matching_zone"})), Done::Partial);
         assert_eq!(verdict(&json!({"state": "failed"})), Done::Failed);
         assert_eq!(verdict(&json!({"state": "running", "failed": 1})), Done::Partial);
         assert_eq!(verdict(&json!({"state": "running", "failed": 0})), Done::Failed);

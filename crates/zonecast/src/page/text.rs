@@ -86,8 +86,8 @@ pub fn tone(state: &str) -> &'static str {
     match state {
         "ok" | "served" | "done" | "active" => "good",
         "pending" | "applied" | "queued" | "running" | "probing" | "matching" => "busy",
-        "failed" | "partial" | "conflict" | "contested" | "retrying" | "parked" | "unsupported" | "held"
-        | "stale" | "unreachable" => "bad",
+        "failed" | "partial" | "no_matching_zone" | "conflict" | "contested" | "retrying" | "parked"
+        | "unsupported" | "held" | "stale" | "unreachable" => "bad",
         _ => "off",
     }
 }

@@ -129,8 +129,10 @@ async fn a_registration_without_a_zone_says_so_in_its_job() {
         let job = site.get(&format!("jobs/{}", made.data()["job_id"])).await;
         let title = job.data()["title"].as_str().unwrap();
         assert!(title.contains("no configured zone holds it"), "{path}: {title}");
+        assert_eq!(job.data()["state"], "no_matching_zone", "{path}");
     }
     let quiet = site.call("PATCH", "hosts/1", Some(json!({"vm_status": "running"}))).await;
     let job = site.get(&format!("jobs/{}", quiet.data()["job_id"])).await;
     assert!(!job.text.contains("no configured zone"), "{}", job.text);
+    assert_eq!(job.data()["state"], "done");
 }

@@ -12,4 +12,5 @@ mod late;
 mod pause;
 mod places;
 mod removal;
+mod servers;
 mod waits;

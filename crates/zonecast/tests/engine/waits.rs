@@ -10,6 +10,26 @@ use zonecast_core::ZoneState;
 use zonecast_providers::ErrorClass;
 use zonecast_providers::memory::Mood;
 
+/// S2.60: that "Set DNS records" is queued shows in the host's `vm_status`, which is the panel's again
+/// when it is through.
+#[tokio::test(flavor = "multi_thread")]
+async fn set_dns_records_shows_in_the_hosts_vm_status_while_it_is_under_way() {
+    let bed = Bed::open(|_| {}).await;
+    let connection = bed.connection("one", "").await;
+    bed.zone("a.example", connection).await;
+    let caller = Caller::local("test");
+    let body = json!({ "fqdn": "vm.a.example", "addresses": ["192.0.2.1"], "vm_status": "running" });
+    let host = hosts::register(&bed.app, &caller, &body).await.unwrap().data.id;
+    let status = async || hosts::get(&bed.app, host).await.unwrap().vm_status;
+    until("the record is there", async || !bed.there("a.example", "vm.a.example", "A").is_empty()).await;
+    assert_eq!(status().await.as_deref(), Some("running"));
+    bed.memory.set_mood(Mood::Slow(Duration::from_millis(300)));
+    let work = hosts::sync(&bed.app, &caller, host, &json!({})).await.unwrap();
+    assert_eq!(work.data.vm_status.as_deref(), Some("set_dns_records"));
+    jobs::wait(&bed.app, work.job_id.unwrap(), Duration::from_secs(20)).await.unwrap();
+    assert_eq!(status().await.as_deref(), Some("running"));
+}
+
 const YEAR: i64 = 365 * 24 * 3_600_000;
 const HOUR: Duration = Duration::from_secs(3_600);
 
