@@ -139,9 +139,9 @@ async fn open(folder: &Path, memory: &Memory, config: &Config, elsewhere: Option
 
 /// Waits until it is so; panics with the words after ten seconds.
 pub async fn until(what: &str, mut condition: impl AsyncFnMut() -> bool) {
-    let end = Instant::now() + Duration::from_secs(10);
+    let end = Instant::now() + Duration::from_secs(30);
     while !condition().await {
-        assert!(Instant::now() < end, "not within ten seconds: {what}");
+        assert!(Instant::now() < end, "not within half a minute: {what}");
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
 }
