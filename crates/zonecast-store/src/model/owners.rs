@@ -212,7 +212,7 @@ pub struct OwnerWrite {
     pub row: OwnerRow,
     /// What to do with it.
     pub action: OwnerAction,
-    /// All claims of the owner after the write; equal ones keep their age.
+    /// All claims of the owner after the write; equal ones keep their age. For `Touch`: those looked at.
     pub claims: Vec<NewClaim>,
     /// Every (zone, name inside that zone) whose truth this changes, of the old and the new state.
     pub touched: Vec<(i64, Name)>,

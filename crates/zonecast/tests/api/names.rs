@@ -135,4 +135,14 @@ async fn a_registration_without_a_zone_says_so_in_its_job() {
     let job = site.get(&format!("jobs/{}", quiet.data()["job_id"])).await;
     assert!(!job.text.contains("no configured zone"), "{}", job.text);
     assert_eq!(job.data()["state"], "done");
+
+    // What changes nothing of a domain that has its zone is done.
+    site.post("zones", json!({"name": "a.test", "provider": "embedded"})).await;
+    let made = site.post("domains", json!({"name": "a.test", "addresses": ["192.0.2.1"]})).await;
+    let path = format!("domains/{}/template", made.data()["id"]);
+    for _ in 0..2 {
+        let applied = site.call("POST", &format!("{path}?wait=20s"), Some(json!({"action": "apply"}))).await;
+        let job = site.get(&format!("jobs/{}", applied.data()["job_id"])).await;
+        assert_eq!(job.data()["state"], "done", "{}", job.text);
+    }
 }
