@@ -2,7 +2,7 @@
 
 use crate::bed::*;
 use crate::on_both;
-use zonecast_core::{Name, OwnerState};
+use zonecast_core::{JobState, Name, OwnerState};
 use zonecast_store::*;
 
 on_both! {
@@ -211,13 +211,15 @@ async fn nothing_touched_is_done_at_once(bed: Bed) {
     let write = OwnerWrite { touched: Vec::new(), ..add(zone.id, "vm-1.example.org", 1) };
     let written = bed.store.write_owners(&[write], &bed.context(true).await).await.unwrap();
     let job = bed.store.job(written.job_id.unwrap()).await.unwrap().unwrap();
-    assert_eq!((job.state.as_str(), job.total), ("done", 0));
+    assert_eq!((job.state, job.total), (JobState::NoMatchingZone, 0));
     assert!(job.finished_at.is_some());
     let host = bed.store.host(1).await.unwrap().unwrap();
     let action = OwnerAction::Remove { expected_version: 1, forget: false };
     let write = OwnerWrite { row: OwnerRow::Host(host), action, claims: Vec::new(), touched: Vec::new() };
-    bed.store.write_owners(&[write], &bed.context(true).await).await.unwrap();
+    let removed = bed.store.write_owners(&[write], &bed.context(true).await).await.unwrap();
     assert!(bed.store.host(1).await.unwrap().is_none(), "nothing to wait for");
+    let job = bed.store.job(removed.job_id.unwrap()).await.unwrap().unwrap();
+    assert_eq!(job.state, JobState::Done, "who goes misses no zone");
 }
 
 async fn a_forgotten_owner_goes_with_the_write_that_removes_it(bed: Bed) {
