@@ -6,11 +6,11 @@
 //! after a Test, which looks at everything afresh. The answers of name servers are never kept: a proof is
 //! a question to the server itself.
 
-use super::Inner;
+use super::{Inner, lock};
 use crate::catalog::ZoneEntry;
 use std::collections::HashMap;
 use std::net::SocketAddr;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 /// How long servers are kept.
@@ -34,11 +34,11 @@ struct Said {
 impl Kept {
     /// The next one who wants to know asks the provider.
     pub fn forget(&self, zone: i64) {
-        self.lock().remove(&zone);
+        lock(&self.0).remove(&zone);
     }
 
     fn get(&self, zone: &ZoneEntry) -> Option<Vec<SocketAddr>> {
-        let known = self.lock();
+        let known = lock(&self.0);
         let said = known.get(&zone.row.id)?;
         (said.of == versions(zone) && Instant::now() < said.until).then(|| said.servers.clone())
     }
@@ -46,11 +46,7 @@ impl Kept {
     fn keep(&self, zone: &ZoneEntry, servers: Vec<SocketAddr>) {
         let long = if servers.is_empty() { NONE_KEPT } else { KEPT };
         let said = Said { of: versions(zone), until: Instant::now() + long, servers };
-        self.lock().insert(zone.row.id, said);
-    }
-
-    fn lock(&self) -> MutexGuard<'_, HashMap<i64, Said>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.0).insert(zone.row.id, said);
     }
 }
 
