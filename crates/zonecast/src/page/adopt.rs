@@ -105,9 +105,13 @@ pub async fn plan_page(visit: Visit, fields: Fields) -> Shown {
 
 async fn plan(visit: &Visit, found: &Found) -> Shown {
     let adoption = plan_for(visit, found).await?;
-    let secrets = found.wanted().iter().map(secret).collect();
-    page(visit, ("/adopt".to_owned(), Label::new("Move in", "Move in")), "/adopt/apply", adoption, secrets)
-        .await
+    of_export(visit, found.wanted(), adoption).await
+}
+
+/// What becomes of the export, with a field for each secret that it does not have.
+async fn of_export(visit: &Visit, wanted: Vec<Wanted>, adoption: Adoption) -> Shown {
+    let path = ("/adopt".to_owned(), Label::new("Move in", "Move in"));
+    page(visit, path, "/adopt/apply", adoption, wanted.iter().map(secret).collect()).await
 }
 
 /// A secret that the export does not have; without it its zones are left out.
@@ -154,11 +158,10 @@ pub async fn apply(visit: Visit, fields: Fields) -> Shown {
         }
     }
     let adoption = carry_out(&visit, &found).await;
-    let secrets = found.wanted().iter().map(secret).collect();
+    let wanted = found.wanted();
     // What was left out may be brought in with the next press, once its reason is gone.
     visit.keep(found);
-    page(&visit, ("/adopt".to_owned(), Label::new("Move in", "Move in")), "/adopt/apply", adoption?, secrets)
-        .await
+    of_export(&visit, wanted, adoption?).await
 }
 
 /// The pairs of a zone as hosts: the plan.
